@@ -1,0 +1,2 @@
+//! dist
+fn main() {}

@@ -1,0 +1,2 @@
+//! distd
+fn main() {}
