@@ -1,1 +1,20 @@
-//! inspect
+//! Reads what an artifact says of itself.
+//!
+//! The input is hostile: nothing here trusts a length, follows a path or allocates what a file asks for. This crate knows
+//! no HTTP, database, environment or terminal.
+//!
+//! ```
+//! use std::io::Cursor;
+//! let bytes = b"!<arch>\ndebian-binary   ";
+//! let detected = inspect::detect(&mut Cursor::new(bytes), bytes.len() as u64, "hello_2.10_amd64.deb")?;
+//! assert_eq!((detected.format, detected.arch), (inspect::Format::Deb, Some("x86_64")));
+//! # std::io::Result::Ok(())
+//! ```
+
+mod arch;
+mod detect;
+mod format;
+mod zip_kind;
+
+pub use detect::{Detected, detect};
+pub use format::Format;

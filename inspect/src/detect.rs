@@ -1,0 +1,156 @@
+//! Which package format a file is.
+//!
+//! The bytes decide. The name is asked only for what the first bytes cannot tell: whether a compressed file holds a tar,
+//! and the processor of formats that carry it deep inside.
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+use crate::{Format, arch, zip_kind};
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Detected {
+    /// Its package format.
+    pub format: Format,
+    /// The processor it is for, as the word used in manifests; `None` where it does not show.
+    pub arch: Option<&'static str>,
+}
+
+const HEAD: usize = 512;
+
+/// Tells the format of a file of `size_bytes` bytes. Reads a few kilobytes, and the directory of a ZIP.
+///
+/// # Errors
+/// When reading fails. Bytes that make no sense are [`Format::File`], never an error.
+pub fn detect<R: Read + Seek>(input: &mut R, size_bytes: u64, file_name: &str) -> io::Result<Detected> {
+    let head = read_up_to(input, 0, HEAD)?;
+    if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
+        input.seek(SeekFrom::Start(0))?;
+        let zip = zip_kind::detect(&mut *input).unwrap_or(Detected { format: Format::Zip, arch: None });
+        return Ok(Detected { arch: zip.arch.or_else(|| arch::of_file_name(file_name)), ..zip });
+    }
+    let found = detect_binary(&head, input)?;
+    let (format, arch) = match found {
+        Some((format, arch)) => (format, arch),
+        None if has_koly(input, size_bytes)? => (Format::Dmg, None),
+        None => (detect_tar(&head, file_name), None),
+    };
+    Ok(Detected { format, arch: arch.or_else(|| arch::of_file_name(file_name)) })
+}
+
+type Found = Option<(Format, Option<&'static str>)>;
+
+fn detect_binary<R: Read + Seek>(head: &[u8], input: &mut R) -> io::Result<Found> {
+    Ok(if head.starts_with(b"!<arch>\ndebian-binary") {
+        Some((Format::Deb, None))
+    } else if head.starts_with(&[0xed, 0xab, 0xee, 0xdb]) {
+        Some((Format::Rpm, None))
+    } else if head.starts_with(b"xar!") {
+        Some((Format::Pkg, None))
+    } else if head.starts_with(&[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]) {
+        Some((Format::Msi, None))
+    } else if head.starts_with(b"\x7fELF") && head.get(8..11) == Some(b"AI\x02") {
+        Some((Format::Appimage, read_u16(head, 18).and_then(arch::of_elf)))
+    } else if head.starts_with(b"MZ") {
+        detect_pe(head, input)?
+    } else {
+        None
+    })
+}
+
+/// PE Format: the offset of the `PE\0\0` signature is at 0x3c, the machine right behind the signature.
+fn detect_pe<R: Read + Seek>(head: &[u8], input: &mut R) -> io::Result<Found> {
+    let Some(offset) = head.get(0x3c..0x40).map(|raw| u32::from_le_bytes([raw[0], raw[1], raw[2], raw[3]])) else {
+        return Ok(None);
+    };
+    let header = read_up_to(input, u64::from(offset), 6)?;
+    let is_pe = header.starts_with(b"PE\0\0");
+    Ok(is_pe.then(|| (Format::Exe, read_u16(&header, 4).and_then(arch::of_pe))))
+}
+
+/// A disk image ends in a 512-byte trailer that begins with `koly`.
+fn has_koly<R: Read + Seek>(input: &mut R, size_bytes: u64) -> io::Result<bool> {
+    match size_bytes.checked_sub(512) {
+        Some(offset) => Ok(read_up_to(input, offset, 4)? == b"koly"),
+        None => Ok(false),
+    }
+}
+
+/// `ustar` at 257 is a tar. A compressed file is one when its name says so.
+fn detect_tar(head: &[u8], file_name: &str) -> Format {
+    const MAGICS: &[&[u8]] = &[&[0x1f, 0x8b], b"\xfd7zXZ\0", b"BZh", &[0x28, 0xb5, 0x2f, 0xfd]];
+    const ENDINGS: &[&str] = &[".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst", ".tzst"];
+    let name = file_name.to_ascii_lowercase();
+    let is_compressed = MAGICS.iter().any(|magic| head.starts_with(magic));
+    let is_tar =
+        head.get(257..262) == Some(b"ustar") || is_compressed && ENDINGS.iter().any(|ending| name.ends_with(ending));
+    if is_tar { Format::Tarball } else { Format::File }
+}
+
+fn read_u16(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..at + 2).map(|raw| u16::from_le_bytes([raw[0], raw[1]]))
+}
+
+fn read_up_to<R: Read + Seek>(input: &mut R, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+    input.seek(SeekFrom::Start(offset))?;
+    let mut bytes = Vec::with_capacity(len);
+    input.by_ref().take(len as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Write};
+
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+
+    fn check(bytes: &[u8], name: &str, format: Format, arch: Option<&str>) {
+        let detected = detect(&mut Cursor::new(bytes), bytes.len() as u64, name).unwrap();
+        assert_eq!((detected.format, detected.arch), (format, arch), "{name}");
+    }
+
+    fn zip_of(names: &[&str]) -> Vec<u8> {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        for name in names {
+            writer.start_file(*name, SimpleFileOptions::default()).unwrap();
+            writer.write_all(b"x").unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn archives_are_told_by_what_is_inside_whatever_they_are_called() {
+        check(&zip_of(&["Payload/A.app/Info.plist"]), "a.bin", Format::Ipa, Some("universal"));
+        check(&zip_of(&["out/Payload/A.app/Info.plist"]), "a.zip", Format::Ipa, Some("universal"));
+        check(&zip_of(&["AndroidManifest.xml", "classes.dex"]), "a.zip", Format::Apk, Some("universal"));
+        check(&zip_of(&["AndroidManifest.xml", "lib/arm64-v8a/a.so"]), "a", Format::Apk, Some("aarch64"));
+        check(&zip_of(&["BundleConfig.pb", "base/manifest/AndroidManifest.xml"]), "a", Format::Aab, Some("universal"));
+        check(&zip_of(&["A.app/Contents/Info.plist"]), "A-arm64.zip", Format::AppZip, Some("aarch64"));
+        check(&zip_of(&["AppxManifest.xml"]), "a.msix", Format::Msix, None);
+        check(&zip_of(&["readme.txt"]), "a.apk", Format::Zip, None);
+        check(b"PK\x03\x04 but broken", "a.apk", Format::Zip, None);
+    }
+
+    #[test]
+    fn binaries_are_told_by_their_magic() {
+        let mut image = vec![0u8; 1024];
+        image[512..516].copy_from_slice(b"koly");
+        check(&image, "a.dmg", Format::Dmg, None);
+        let mut elf = b"\x7fELF\x02\x01\x01\x00AI\x02".to_vec();
+        elf.resize(64, 0);
+        elf[18] = 62;
+        check(&elf, "a", Format::Appimage, Some("x86_64"));
+        let mut exe = b"MZ".to_vec();
+        exe.resize(0x40, 0);
+        exe[0x3c] = 0x40;
+        exe.extend_from_slice(b"PE\0\0\x64\xaa");
+        check(&exe, "a", Format::Exe, Some("aarch64"));
+        check(&[0x1f, 0x8b, 8, 0], "a-linux-x64.tar.gz", Format::Tarball, Some("x86_64"));
+        check(&[0x1f, 0x8b, 8, 0], "a.gz", Format::File, None);
+        check(b"MZ", "short.exe", Format::File, None);
+        check(b"", "empty", Format::File, None);
+    }
+}
