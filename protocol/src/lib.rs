@@ -1,1 +1,36 @@
-//! protocol
+//! What `dist` and `distd` say to each other.
+//!
+//! Everything here is a shape, a rule or a name: the release manifest and its canonical bytes,
+//! `dist.json`, revisions, scopes and tokens, requests and responses, error codes and paths. The
+//! client builds these, the server checks them, and both use the same code for it.
+//!
+//! This crate does no input or output and knows no HTTP library, database, environment or terminal.
+//!
+//! ```
+//! use protocol::AppRevision;
+//! let wanted: AppRevision = "acme@beta~1".parse()?;
+//! assert_eq!(protocol::paths::release(&wanted.app, &wanted.revision), "/api/v1/apps/acme/releases/beta~1");
+//! # Ok::<(), protocol::revision::ParseRevisionError>(())
+//! ```
+
+pub mod api;
+pub mod dist_json;
+pub mod error;
+pub mod limits;
+pub mod manifest;
+pub mod paths;
+pub mod platform;
+pub mod publish;
+pub mod revision;
+pub mod scope;
+pub mod token;
+
+pub use error::{ErrorBody, ErrorCode, Problem};
+pub use manifest::{ArtifactLine, FileName, ReleaseId, ReleaseManifest};
+pub use objstore::Digest;
+pub use paths::ServerUrl;
+pub use platform::{Arch, Kind, Platform};
+pub use refs::{AppSlug, Build, ChannelName, RefName, ReleaseName, Version};
+pub use revision::{AppRevision, Revision};
+pub use scope::Scope;
+pub use token::TokenText;

@@ -1,0 +1,164 @@
+//! The audit log.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use objstore::Digest;
+use refs::AppSlug;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+pub enum AuditAction {
+    /// An app was created.
+    #[serde(rename = "app.create")]
+    AppCreate,
+    /// An object arrived whole.
+    #[serde(rename = "object.upload")]
+    ObjectUpload,
+    /// A release was published.
+    #[serde(rename = "release.publish")]
+    ReleasePublish,
+    /// A channel was moved to a release.
+    #[serde(rename = "channel.promote")]
+    ChannelPromote,
+    /// A channel was moved back.
+    #[serde(rename = "channel.rollback")]
+    ChannelRollback,
+    /// A token was made.
+    #[serde(rename = "token.create")]
+    TokenCreate,
+    /// A token was revoked.
+    #[serde(rename = "token.revoke")]
+    TokenRevoke,
+}
+
+impl AuditAction {
+    /// Every action.
+    pub const ALL: &'static [AuditAction] = &[
+        AuditAction::AppCreate,
+        AuditAction::ObjectUpload,
+        AuditAction::ReleasePublish,
+        AuditAction::ChannelPromote,
+        AuditAction::ChannelRollback,
+        AuditAction::TokenCreate,
+        AuditAction::TokenRevoke,
+    ];
+
+    /// The word in SQL and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AuditAction::AppCreate => "app.create",
+            AuditAction::ObjectUpload => "object.upload",
+            AuditAction::ReleasePublish => "release.publish",
+            AuditAction::ChannelPromote => "channel.promote",
+            AuditAction::ChannelRollback => "channel.rollback",
+            AuditAction::TokenCreate => "token.create",
+            AuditAction::TokenRevoke => "token.revoke",
+        }
+    }
+}
+
+/// A word that is not an [`AuditAction`].
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is not an audit action")]
+pub struct UnknownAuditAction(String);
+
+impl FromStr for AuditAction {
+    type Err = UnknownAuditAction;
+
+    fn from_str(text: &str) -> Result<Self, UnknownAuditAction> {
+        let found = Self::ALL.iter().copied().find(|action| action.as_str() == text);
+        found.ok_or_else(|| UnknownAuditAction(text.to_owned()))
+    }
+}
+
+impl fmt::Display for AuditAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One change, immutable and chained to the one before.
+///
+/// `hash` is the SHA-256 of the event's canonical JSON (RFC 8785) without `hash` itself; `previous_hash` is the `hash` of the
+/// event before, or 64 zeros for the first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AuditEvent {
+    /// Counts events from 1 without a gap.
+    pub seq: u64,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Which token did it; `local` for a command on the data directory.
+    pub actor: String,
+    /// That token's id.
+    pub token_id: Option<String>,
+    /// What was done.
+    pub action: AuditAction,
+    /// In which app.
+    #[schema(value_type = Option<String>)]
+    pub app: Option<AppSlug>,
+    /// To what: a ref, a digest, a token id.
+    pub subject: String,
+    /// What it was before.
+    pub old: Option<String>,
+    /// What it is now.
+    pub new: Option<String>,
+    /// Why, as it was given.
+    pub reason: Option<String>,
+    /// From which address.
+    pub address: Option<String>,
+    /// In which request.
+    pub request_id: Option<String>,
+    /// Further facts; their shape depends on the action.
+    #[schema(value_type = Object)]
+    pub details: Value,
+    /// The `hash` of the event before.
+    #[schema(value_type = String)]
+    pub previous_hash: Digest,
+    /// The hash of this event.
+    #[schema(value_type = String)]
+    pub hash: Digest,
+}
+
+/// Some events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AuditPage {
+    /// Newest first.
+    pub events: Vec<AuditEvent>,
+    /// Where the next page begins; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// Which events.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct AuditQuery {
+    /// Only of this app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub app: Option<AppSlug>,
+    /// Only by this actor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// Only of this kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<AuditAction>,
+    /// Only from this moment on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub since: Option<Timestamp>,
+    /// `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// Rows, 1 to 500; 50 unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 500)]
+    pub limit: Option<u32>,
+}

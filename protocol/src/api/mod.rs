@@ -1,0 +1,19 @@
+//! Requests and answers under `/api/v1`, in the order of the routes.
+
+mod apps;
+mod audit;
+mod channels;
+mod push;
+mod releases;
+mod tokens;
+
+pub use apps::{Access, App, Apps, CreateApp};
+pub use audit::{AuditAction, AuditEvent, AuditPage, AuditQuery, UnknownAuditAction};
+pub use channels::{
+    Channel, Channels, ExpectedRelease, Moved, PromoteRequest, ReflogLine, ReflogPage, RollbackRequest,
+};
+pub use push::{
+    CommitRequest, Committed, MissingObject, NegotiateRequest, Negotiated, RefMove, RefUpdate, RefsAnswer, WantedObject,
+};
+pub use releases::{PageQuery, Release, ReleasePage, ReleaseRef};
+pub use tokens::{CreateToken, CreatedToken, Token, Tokens, Whoami};

@@ -1,0 +1,37 @@
+//! Bounds on what either side accepts. Every number is checked where the bytes come in.
+
+/// Largest `dist.json` and largest release manifest, in bytes.
+pub const MANIFEST_BYTES: u64 = 1024 * 1024;
+
+/// Largest JSON request body, in bytes. A commit carries one manifest and its ref updates.
+pub const JSON_BODY_BYTES: usize = 2 * 1024 * 1024;
+
+/// Objects in one negotiation.
+pub const NEGOTIATED_OBJECTS: usize = 10_000;
+
+/// Ref updates in one commit: the release's own ref and the channels that move with it.
+pub const COMMIT_UPDATES: usize = 16;
+
+/// Release notes, in bytes of UTF-8.
+pub const NOTES_BYTES: usize = 64 * 1024;
+
+/// A file name inside a release, in bytes of UTF-8.
+pub const FILE_NAME_BYTES: usize = 255;
+
+/// A reason given for a change, in bytes of UTF-8.
+pub const REASON_BYTES: usize = 1024;
+
+/// Largest artifact, in bytes: 64 GiB. Every size in a manifest is also an exact JSON number.
+pub const ARTIFACT_BYTES: u64 = 64 * 1024 * 1024 * 1024;
+
+/// Rows on one page of a listing, unless asked otherwise.
+pub const PAGE_ROWS: u32 = 50;
+
+/// Most rows on one page of a listing.
+pub const PAGE_ROWS_MAX: u32 = 500;
+
+/// Steps (`~N`, `@{N}`) in one revision.
+pub const REVISION_STEPS: usize = 16;
+
+/// Most parents or moves that one step of a revision may go back.
+pub const REVISION_DISTANCE: u32 = 10_000;
