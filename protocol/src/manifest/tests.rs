@@ -37,7 +37,7 @@ fn parse(value: &serde_json::Value) -> Result<ReleaseManifest, ReadManifestError
 #[test]
 fn canonical_bytes_are_sorted_and_have_no_white_space() {
     let bytes = String::from_utf8(manifest().canonical_bytes()).unwrap();
-    insta::assert_snapshot!(bytes, @r#"{"app":"acme","artifacts":[{"arch":"universal","filename":"acme.apk","kind":"apk","platform":"android","sha256":"770b6b1cbc9fb66a32a0cb92ffeed8e2f4d88bebab3cdc5b0c4bef5a15a5b0d5","size":3}],"build":"241","created_at":"2026-11-22T09:00:00Z","notes":"Fix login on iOS 18","parent":null,"schema":"dist.release/1","version":"2.4.0"}"#);
+    insta::assert_snapshot!(bytes, @r#"{"app":"acme","artifacts":[{"arch":"universal","filename":"acme.apk","kind":"apk","platform":"android","sha256":"dd37c2d7274f7ea982cb83390c36918fee9ce8889073c44b68cdc00bdb8c3e04","size":3}],"build":"241","created_at":"2026-11-22T09:00:00Z","notes":"Fix login on iOS 18","parent":null,"schema":"dist.release/1","version":"2.4.0"}"#);
 }
 
 #[test]
