@@ -1,0 +1,119 @@
+//! What differs between operating systems, and the two kinds of sync.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    ops::Range,
+    path::Path,
+};
+
+/// Makes the entries of `dir` durable: what was created in it, moved into it or removed from it.
+#[cfg(unix)]
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Directories cannot be synced here; the file system orders entries by itself.
+#[cfg(not(unix))]
+pub(crate) fn sync_dir(_dir: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Makes `file` what an object is: read-only for everyone, bytes and mode durable.
+pub(crate) fn seal(file: &File) -> io::Result<()> {
+    let mut permissions = file.metadata()?.permissions();
+    set_read_only(&mut permissions);
+    file.set_permissions(permissions)?;
+    file.sync_all()
+}
+
+#[cfg(unix)]
+fn set_read_only(permissions: &mut fs::Permissions) {
+    use std::os::unix::fs::PermissionsExt;
+    permissions.set_mode(0o444);
+}
+
+#[cfg(not(unix))]
+fn set_read_only(permissions: &mut fs::Permissions) {
+    permissions.set_readonly(true);
+}
+
+/// Opens a partial upload for reading and writing, creating it when `path` is free.
+///
+/// A crash between [`seal`] and the rename leaves a partial read-only, so that is undone first.
+pub(crate) fn open_partial(path: &Path) -> io::Result<File> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.permissions().readonly() => {
+            fs::set_permissions(path, writable(metadata.permissions()))?;
+        }
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(unix)]
+fn writable(mut permissions: fs::Permissions) -> fs::Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    permissions.set_mode(0o600);
+    permissions
+}
+
+#[cfg(not(unix))]
+#[allow(clippy::permissions_set_readonly_false, reason = "there are no other bits here")]
+fn writable(mut permissions: fs::Permissions) -> fs::Permissions {
+    permissions.set_readonly(false);
+    permissions
+}
+
+/// Reads at `offset` without moving the file's own position.
+#[cfg(unix)]
+pub(crate) fn read_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buf, offset)
+}
+
+/// Reads at `offset`. Moves the file's own position.
+#[cfg(windows)]
+pub(crate) fn read_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buf, offset)
+}
+
+/// Asks the kernel to begin writing `range` to disk now, without waiting, so that the sync at the
+/// end of a large upload finds little left to do. A hint: nothing depends on it.
+///
+/// On Linux, "not needed" starts writeback of dirty pages; it evicts only pages that were clean
+/// already, so the file stays cached for the inspection that follows.
+#[cfg(target_os = "linux")]
+pub(crate) fn start_writeback(file: &File, range: Range<u64>) {
+    let length = std::num::NonZeroU64::new(range.end - range.start);
+    let _ = rustix::fs::fadvise(file, range.start, length, rustix::fs::Advice::DontNeed);
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn start_writeback(_file: &File, _range: Range<u64>) {}
+
+/// The size of the file at `path` in bytes, or `None` where there is none.
+pub(crate) fn file_len(path: &Path) -> io::Result<Option<u64>> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(Some(metadata.len())),
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes the file at `path`; a missing one counts as removed.
+pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// `error`, saying which `path` it is about. The kind is kept.
+pub(crate) fn about(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}

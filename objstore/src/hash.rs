@@ -1,0 +1,99 @@
+//! Hashing bytes as they pass by.
+//!
+//! The only place that knows which SHA-256 implementation is in use.
+
+use std::io::{self, Read, Write};
+
+use sha2::Digest as _;
+
+use crate::Digest;
+
+/// How much is read at a time while hashing: large enough that system calls do not show, small
+/// enough to stay in the CPU's second-level cache between the read and the hash.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// A SHA-256 in progress. Cloning it forks the computation.
+///
+/// It is an [`io::Write`] that never fails, so that it can sit behind [`io::copy`].
+#[derive(Clone, Debug, Default)]
+pub struct Hasher(sha2::Sha256);
+
+impl Hasher {
+    /// A hasher that has seen nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of everything taken in.
+    pub fn finish(self) -> Digest {
+        Digest::from_bytes(self.0.finalize().into())
+    }
+
+    /// Takes in everything that `reader` has left; returns how many bytes that was.
+    pub(crate) fn update_from(&mut self, mut reader: impl Read) -> io::Result<u64> {
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let mut total_bytes = 0;
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok(total_bytes),
+                Ok(n) => {
+                    self.update(&buffer[..n]);
+                    total_bytes += n as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Reads `reader` to its end; returns the digest and the number of bytes. Buffers by itself, in
+/// constant memory.
+///
+/// # Errors
+///
+/// Whatever `reader` fails with; an interrupted read is retried.
+pub fn hash_reader(reader: impl Read) -> io::Result<(Digest, u64)> {
+    let mut hasher = Hasher::new();
+    let size_bytes = hasher.update_from(reader)?;
+    Ok((hasher.finish(), size_bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_answer_from_fips_180_4() {
+        let expect = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(Digest::of(b"abc").to_string(), expect);
+    }
+
+    #[test]
+    fn reading_in_pieces_gives_the_digest_of_the_whole() {
+        let bytes = vec![7; 2 * BUFFER_BYTES + 1];
+        let (digest, size_bytes) = hash_reader(&bytes[..]).unwrap();
+        assert_eq!(digest, Digest::of(&bytes));
+        assert_eq!(size_bytes, bytes.len() as u64);
+
+        let mut hasher = Hasher::new();
+        io::copy(&mut &bytes[..], &mut hasher).unwrap();
+        assert_eq!(hasher.finish(), digest);
+    }
+}

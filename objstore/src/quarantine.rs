@@ -1,0 +1,41 @@
+//! Moving damaged objects aside.
+
+use std::{fs, io, path::PathBuf};
+
+use crate::{Digest, Store, disk};
+
+impl Store {
+    /// Moves the file of an object that was found damaged to `quarantine/`, where it can be looked
+    /// at, so that the object counts as not held and can be written again. Returns where it went,
+    /// `None` when there was nothing to move. Durable on return.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be moved or a directory not be synced; the message names the object's
+    /// file.
+    pub fn quarantine(&self, digest: &Digest) -> io::Result<Option<PathBuf>> {
+        let object = self.layout().object(digest);
+        let _change = self.shard_change(digest);
+        let moved = match disk::file_len(&object) {
+            Ok(None) => return Ok(None),
+            Ok(Some(_)) => self.move_to_quarantine(digest),
+            Err(error) => Err(error),
+        };
+        moved
+            .and_then(|path| disk::sync_dir(&self.layout().shard(digest)).map(|()| Some(path)))
+            .map_err(|error| disk::about(&object, &error))
+    }
+
+    /// The caller holds the shard and syncs it. The first free of `DIGEST.0`, `DIGEST.1`, … is
+    /// taken: nothing that was moved aside earlier is overwritten.
+    pub(crate) fn move_to_quarantine(&self, digest: &Digest) -> io::Result<PathBuf> {
+        let dir = &self.layout().quarantine;
+        let free = (0..u32::MAX)
+            .map(|n| dir.join(format!("{digest}.{n}")))
+            .find(|path| fs::symlink_metadata(path).is_err())
+            .ok_or(io::ErrorKind::AlreadyExists)?;
+        fs::rename(self.layout().object(digest), &free)?;
+        disk::sync_dir(dir)?;
+        Ok(free)
+    }
+}
