@@ -1,2 +1,52 @@
-//! xtask
-fn main() {}
+//! `cargo xtask TASK`: parses the command line and hands over to the task.
+
+#![allow(clippy::print_stderr, reason = "the last line says what failed; there is no other output")]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Project tasks.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run everything that must pass
+    Test,
+    /// Check the rules that hold across the source tree
+    Tidy,
+    /// Rewrite the generated files under docs/
+    Docs,
+    /// Fetch the pinned real artifacts into target/fixtures
+    Fixtures(xtask::fixtures::Options),
+    /// Publish, promote, roll back and pull real artifacts on a server of its own
+    Demo(xtask::demo::Options),
+    /// Time the product beside plain tools on the same bytes
+    Bench(xtask::bench::Options),
+    /// Kill the server at random moments during pushes and check what is left
+    Crash(xtask::crash::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Test => xtask::test::run(),
+        Task::Tidy => xtask::tidy::run(),
+        Task::Docs => xtask::docs::run(),
+        Task::Fixtures(options) => xtask::fixtures::run(&options),
+        Task::Demo(options) => xtask::demo::run(&options),
+        Task::Bench(options) => xtask::bench::run(&options),
+        Task::Crash(options) => xtask::crash::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! `cargo xtask bench`: the product's times, and those of plain tools on the same bytes in the same
+//! run. A figure means something only beside the others of its run.
+
+mod push;
+mod repush;
+mod table;
+
+use std::{
+    fs::{self, File},
+    io::{BufWriter, Write},
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+
+use crate::workspace;
+
+/// What `cargo xtask bench` is told.
+#[derive(Args, Debug)]
+pub struct Options {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// One large file: a cold push, a push with nothing new, a pull
+    Push(push::Options),
+    /// Many small files, pushed a second time
+    Repush(repush::Options),
+}
+
+/// Runs one benchmark and prints its table, or JSON.
+///
+/// # Errors
+/// When something that is timed fails.
+pub fn run(options: &Options) -> Result<()> {
+    match &options.bench {
+        Bench::Push(options) => push::run(options),
+        Bench::Repush(options) => repush::run(options),
+    }
+}
+
+/// Runs something and says how many seconds it took.
+fn time<T>(timed: impl FnOnce() -> Result<T>) -> Result<(f64, T)> {
+    let begun = Instant::now();
+    let result = timed()?;
+    Ok((begun.elapsed().as_secs_f64(), result))
+}
+
+/// `target/bench`: on the disk that is built on, which a temporary folder may not be.
+fn folder() -> Result<PathBuf> {
+    let folder = workspace::read_metadata()?.target_directory.join("bench");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    Ok(folder)
+}
+
+/// Writes pseudo-random bytes, which nothing can compress or find twice. The same seed gives the
+/// same bytes.
+pub(crate) fn write_noise(file: &Path, bytes: u64, seed: u64) -> Result<()> {
+    const CHUNK: usize = 1 << 20;
+    let context = || format!("cannot write {}", file.display());
+    let mut noise = fastrand::Rng::with_seed(seed);
+    let mut writer = BufWriter::new(File::create(file).with_context(context)?);
+    let mut chunk = vec![0; CHUNK];
+    let mut left = bytes;
+    while left > 0 {
+        let length = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
+        noise.fill(&mut chunk[..length]);
+        writer.write_all(&chunk[..length]).with_context(context)?;
+        left -= length as u64;
+    }
+    writer.into_inner().with_context(context)?.sync_all().with_context(context)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest;
+
+    #[test]
+    fn noise_has_its_length_and_depends_on_its_seed_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let digest_of = |bytes, seed| {
+            let file = folder.path().join("noise");
+            write_noise(&file, bytes, seed).unwrap();
+            assert_eq!(fs::metadata(&file).unwrap().len(), bytes);
+            digest::of_file(&file).unwrap()
+        };
+        assert_eq!(digest_of(1_500_000, 7), digest_of(1_500_000, 7));
+        assert_ne!(digest_of(1_500_000, 7), digest_of(1_500_000, 8));
+    }
+}

@@ -1,0 +1,145 @@
+//! A data directory, checked from outside: with coreutils and `sqlite3`, as anyone could.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use walkdir::WalkDir;
+
+use crate::process;
+
+/// The complete integrity check of the design, on the objects' folder. What fails is named on
+/// standard error, where errors quote it from.
+const CHECK_OBJECTS: &str = r"find . -type f -printf '%f  %p\n' | sha256sum --check --quiet >&2";
+
+/// Every object that a row names. A ref points at a release, which is an object too.
+const NAMED_OBJECTS: &str = "
+    SELECT 'ref ' || app || ' ' || name, target FROM refs
+    UNION ALL SELECT 'release ' || app || ' ' || name, id FROM releases
+    UNION ALL SELECT 'artifact ' || app || ' ' || filename, sha256 FROM artifacts";
+
+/// Checks that the bytes of every object have the digest that the file is named by.
+///
+/// # Errors
+/// When one has not, naming it, or there is no object at all.
+pub fn check_objects(data: &Path) -> Result<()> {
+    let objects = data.join("objects");
+    process::read(Command::new("bash").args(["-o", "pipefail", "-c", CHECK_OBJECTS]).current_dir(&objects))
+        .with_context(|| format!("the objects in {} are not whole", objects.display()))?;
+    Ok(())
+}
+
+/// Checks that every object that a ref, release or artifact row names is there as a file, and says
+/// how many rows there are.
+///
+/// # Errors
+/// When one is missing, naming it, or the database cannot be read.
+pub fn check_rows(data: &Path) -> Result<usize> {
+    let rows = process::read(
+        Command::new("sqlite3")
+            .args(["-readonly", "-batch", "-noheader", "-separator", "\t"])
+            .arg(data.join("dist.sqlite"))
+            .arg(NAMED_OBJECTS),
+    )?;
+    let mut count = 0;
+    for row in rows.lines() {
+        let (row, digest) = row.rsplit_once('\t').context("sqlite3 printed a row without two columns")?;
+        check_digest(digest).with_context(|| format!("{row} names no object"))?;
+        let file = object_path(data, digest);
+        ensure!(file.is_file(), "{row} names {digest}, which is missing");
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn check_digest(digest: &str) -> Result<()> {
+    if digest.len() != 64 || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        bail!("{digest:?} is not a digest");
+    }
+    Ok(())
+}
+
+/// Where an object is when it is there.
+pub fn object_path(data: &Path, digest: &str) -> PathBuf {
+    data.join("objects").join(&digest[..2]).join(digest)
+}
+
+/// The bytes in `uploads/`, which belong to uploads that were cut.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn read_partial_bytes(data: &Path) -> Result<u64> {
+    let uploads = data.join("uploads");
+    if !uploads.is_dir() {
+        return Ok(0);
+    }
+    let mut bytes = 0;
+    for entry in WalkDir::new(&uploads) {
+        let entry = entry.context("cannot walk the uploads")?;
+        if entry.file_type().is_file() {
+            bytes += fs::metadata(entry.path()).context("cannot look at an upload")?.len();
+        }
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest;
+
+    fn store(bytes: &[u8]) -> (tempfile::TempDir, String) {
+        let data = tempfile::tempdir().unwrap();
+        let digest = digest::of_bytes(bytes);
+        let file = object_path(data.path(), &digest);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, bytes).unwrap();
+        (data, digest)
+    }
+
+    #[test]
+    fn whole_objects_pass_and_a_changed_one_is_named() {
+        let (data, digest) = store(b"abc");
+        check_objects(data.path()).unwrap();
+        fs::write(object_path(data.path(), &digest), b"abd").unwrap();
+        let message = format!("{:#}", check_objects(data.path()).unwrap_err());
+        assert!(message.contains(&digest), "{message}");
+    }
+
+    #[test]
+    fn rows_are_counted_and_one_that_names_a_missing_object_is_named() {
+        let (data, digest) = store(b"abc");
+        let run_sql = |sql: &str| {
+            process::read(Command::new("sqlite3").arg(data.path().join("dist.sqlite")).arg(sql)).unwrap();
+        };
+        run_sql(
+            "CREATE TABLE refs (app, name, target); CREATE TABLE releases (app, name, id);
+             CREATE TABLE artifacts (app, filename, sha256)",
+        );
+        run_sql(&format!("INSERT INTO refs VALUES ('acme', 'channels/beta', '{digest}')"));
+        run_sql(&format!("INSERT INTO artifacts VALUES ('acme', 'a b.apk', '{digest}')"));
+        assert_eq!(check_rows(data.path()).unwrap(), 2);
+        run_sql(&format!("INSERT INTO releases VALUES ('acme', '1.0.0', '{}')", "0".repeat(64)));
+        let message = check_rows(data.path()).unwrap_err().to_string();
+        assert!(message.starts_with("release acme 1.0.0 names 000"), "{message}");
+    }
+
+    #[test]
+    fn a_digest_is_64_hex_digits() {
+        assert!(check_digest(&"a1".repeat(32)).is_ok());
+        assert!(check_digest("a1").is_err());
+        assert!(check_digest(&"g1".repeat(32)).is_err());
+    }
+
+    #[test]
+    fn partial_bytes_are_those_in_uploads() {
+        let data = tempfile::tempdir().unwrap();
+        assert_eq!(read_partial_bytes(data.path()).unwrap(), 0);
+        fs::create_dir_all(data.path().join("uploads/acme")).unwrap();
+        fs::write(data.path().join("uploads/acme/x"), [0; 100]).unwrap();
+        assert_eq!(read_partial_bytes(data.path()).unwrap(), 100);
+    }
+}

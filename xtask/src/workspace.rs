@@ -1,0 +1,171 @@
+//! Where the workspace and its build products are, and building the two programs.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::process;
+
+/// The folder that holds the workspace's `Cargo.toml`.
+///
+/// # Panics
+/// Never: this crate is a folder of the workspace.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace")
+}
+
+/// The cargo that runs this task, started in the workspace's root.
+pub fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// What `cargo metadata --no-deps` says of the workspace.
+#[derive(Debug, Deserialize)]
+pub struct Metadata {
+    /// The workspace's members.
+    pub packages: Vec<Package>,
+    /// Where cargo builds.
+    pub target_directory: PathBuf,
+}
+
+/// One member of the workspace.
+#[derive(Debug, Deserialize)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its `Cargo.toml`, absolute.
+    pub manifest_path: PathBuf,
+    /// What it declares to need, of all kinds and for all targets.
+    pub dependencies: Vec<Dependency>,
+}
+
+/// One declared dependency.
+#[derive(Debug, Deserialize)]
+pub struct Dependency {
+    /// The package's own name, also where the manifest renames it.
+    pub name: String,
+    /// `None` for a normal dependency, else `dev` or `build`.
+    pub kind: Option<String>,
+}
+
+/// Reads the workspace's metadata.
+///
+/// # Errors
+/// When cargo fails, for example on a broken manifest.
+pub fn read_metadata() -> Result<Metadata> {
+    let text = process::read(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
+    serde_json::from_str(&text).context("cannot understand what `cargo metadata` printed")
+}
+
+/// How the programs are built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Quick to build; what touches every byte is optimised all the same.
+    Dev,
+    /// What is shipped, and what is measured.
+    Release,
+}
+
+/// The built programs.
+#[derive(Clone, Debug)]
+pub struct Binaries {
+    /// The command line.
+    pub dist: PathBuf,
+    /// The server.
+    pub distd: PathBuf,
+}
+
+/// Builds `dist` and `distd`, cargo's progress visible on standard error.
+///
+/// # Errors
+/// When the build fails.
+pub fn build(profile: Profile) -> Result<Binaries> {
+    let mut command = cargo();
+    command.args(["build", "--package", "dist", "--package", "distd", "--bins"]);
+    if profile == Profile::Release {
+        command.arg("--release");
+    }
+    run_build(&mut command)
+}
+
+/// Builds everything that the tests need, and with it the two programs.
+///
+/// # Errors
+/// When the build fails.
+pub fn build_all() -> Result<Binaries> {
+    run_build(cargo().args(["build", "--workspace", "--all-targets"]))
+}
+
+fn run_build(command: &mut Command) -> Result<Binaries> {
+    let output = command
+        .arg("--message-format=json-render-diagnostics")
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot start `{}`", process::describe(command)))?;
+    if !output.status.success() {
+        bail!("`{}` ended with {}", process::describe(command), output.status);
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    Ok(Binaries { dist: find_executable(&messages, "dist")?, distd: find_executable(&messages, "distd")? })
+}
+
+/// One line of cargo's message format, as far as it names an executable.
+#[derive(Deserialize)]
+struct Artifact {
+    target: Target,
+    profile: ArtifactProfile,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct ArtifactProfile {
+    test: bool,
+}
+
+/// The program itself, not the program of its unit tests, which has the same name.
+fn find_executable(messages: &str, name: &str) -> Result<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Artifact>(line).ok())
+        .filter(|artifact| artifact.target.name == name && !artifact.profile.test)
+        .find_map(|artifact| artifact.executable)
+        .with_context(|| format!("cargo built no program named {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_executable_is_found_among_cargos_messages() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","target":{"name":"distd"},"profile":{"test":false},"executable":null}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"distd"},"profile":{"test":true},"executable":"/t/distd-1"}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"distd"},"profile":{"test":false},"executable":"/t/distd"}"#,
+            "\n",
+            r#"{"reason":"build-finished","success":true}"#,
+        );
+        assert_eq!(find_executable(messages, "distd").unwrap(), Path::new("/t/distd"));
+        assert!(find_executable(messages, "dist").is_err());
+    }
+
+    #[test]
+    fn the_root_holds_the_workspace_manifest() {
+        assert!(root().join("Cargo.lock").is_file());
+    }
+}
