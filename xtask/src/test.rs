@@ -22,9 +22,10 @@ struct Step {
 
 const STEPS: &[Step] = &[
     Step { name: "format", run: check_format },
+    Step { name: "tidy", run: tidy::check_source_tree },
     Step { name: "clippy", run: check_lints },
     Step { name: "docs", run: build_docs },
-    Step { name: "build and tidy", run: build_and_tidy },
+    Step { name: "build and generated pages", run: build_and_compare },
     Step { name: "dependencies", run: check_dependencies },
     Step { name: "doctests", run: run_doctests },
     Step { name: "tests", run: run_tests },
@@ -64,8 +65,8 @@ fn build_docs() -> Result<()> {
     process::run(&mut command)
 }
 
-fn build_and_tidy() -> Result<()> {
-    tidy::check(&workspace::build_all()?)
+fn build_and_compare() -> Result<()> {
+    tidy::check_generated(&workspace::build_all()?)
 }
 
 fn check_dependencies() -> Result<()> {

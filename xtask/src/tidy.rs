@@ -10,7 +10,7 @@ pub mod source;
 
 use std::{fmt, fs, path::Path};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use walkdir::{DirEntry, WalkDir};
 
 use crate::workspace::{self, Binaries, Profile};
@@ -38,30 +38,40 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Builds the programs, checks every rule, and prints what is broken.
+/// Checks the rules about the source, then builds the programs and checks what they generate.
 ///
 /// # Errors
-/// When the programs cannot be built, a rule is broken, or what a rule reads cannot be read.
+/// When a rule is broken, or what a rule reads cannot be read or built.
 pub fn run() -> Result<()> {
-    check(&workspace::build(Profile::Dev)?)
+    check_source_tree()?;
+    check_generated(&workspace::build(Profile::Dev)?)
 }
 
-/// Checks every rule and prints what is broken.
+/// Checks the rules that need nothing built.
 ///
 /// # Errors
 /// When a rule is broken, or what a rule reads cannot be read.
-pub fn check(binaries: &Binaries) -> Result<()> {
+pub fn check_source_tree() -> Result<()> {
     let mut findings = arrows::check(&workspace::read_metadata()?);
     findings.extend(arrows::check_tree(&arrows::read_client_tree()?));
     findings.extend(check_sources(workspace::root())?);
-    findings.extend(generated::check(binaries)?);
-    for finding in &findings {
+    report("the source tree", &findings)
+}
+
+/// Checks that the generated pages are what the programs print.
+///
+/// # Errors
+/// When one is not, or a program does not print its page.
+pub fn check_generated(binaries: &Binaries) -> Result<()> {
+    report("the generated pages", &generated::check(binaries)?)
+}
+
+fn report(subject: &str, findings: &[Finding]) -> Result<()> {
+    for finding in findings {
         println!("{finding}");
     }
-    if !findings.is_empty() {
-        bail!("tidy: {} finding(s)", findings.len());
-    }
-    println!("tidy: nothing to say");
+    ensure!(findings.is_empty(), "tidy: {} finding(s) in {subject}", findings.len());
+    println!("tidy: {subject}: nothing to say");
     Ok(())
 }
 
