@@ -147,13 +147,23 @@ impl Store {
 
     fn make(&self, pin: &Pin, folder: &Path) -> Result<()> {
         let package = clients::fetch(&pin.source, &self.packages)?;
-        let mut bytes = archive::read_member(&package, &pin.source)?;
-        if pin.make == Make::Ipa {
-            bytes = archive::zip_under_payload(&bytes)?;
+        let made = make_bytes(&package, pin);
+        if made.is_err() {
+            // Kept, a damaged package would fail every time. Where it cannot be removed, it fails again.
+            let _ = fs::remove_file(&package);
         }
-        check_bytes(pin, &bytes)?;
-        publish(&folder.join(&pin.name), &bytes)
+        publish(&folder.join(&pin.name), &made?)
     }
+}
+
+/// The fixture's bytes, which have the pinned digest.
+fn make_bytes(package: &Path, pin: &Pin) -> Result<Vec<u8>> {
+    let mut bytes = archive::read_member(package, &pin.source)?;
+    if pin.make == Make::Ipa {
+        bytes = archive::zip_under_payload(&bytes)?;
+    }
+    check_bytes(pin, &bytes)?;
+    Ok(bytes)
 }
 
 fn is_right(file: &Path, pin: &Pin) -> Result<bool> {
@@ -174,4 +184,64 @@ fn publish(file: &Path, bytes: &[u8]) -> Result<()> {
     let part = file.with_extension("part");
     fs::write(&part, bytes).with_context(|| format!("cannot write {}", part.display()))?;
     fs::rename(&part, file).with_context(|| format!("cannot rename {} into place", part.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::process;
+
+    /// A store whose package cache has an npm package with one file.
+    fn store(content: &str) -> (TempDir, Store) {
+        let above = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let folder = above.path().join(name);
+            fs::create_dir(&folder).unwrap();
+            folder
+        };
+        let store = Store { committed: folder("committed"), fetched: folder("fetched"), packages: folder("packages") };
+        fs::write(folder("package").join("a.apk"), content).unwrap();
+        let package = store.packages.join("made-up-1.0.0.tgz");
+        process::run(Command::new("tar").arg("-C").arg(above.path()).arg("-czf").arg(&package).arg("package")).unwrap();
+        (above, store)
+    }
+
+    fn pin(content: &str) -> Pin {
+        serde_json::from_value(serde_json::json!({
+            "name": "b.apk", "platform": "android", "kind": "apk", "licence": "MIT",
+            "sha256": digest::of_bytes(content.as_bytes()), "size": content.len(),
+            "source": {"registry": "npm", "package": "made-up", "version": "1.0.0", "path": "a.apk"},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_file_comes_out_of_its_package_once() {
+        let (_above, store) = store("abc");
+        assert_eq!(store.provide(&pin("abc")).unwrap(), Origin::Package);
+        assert_eq!(fs::read(store.fetched.join("b.apk")).unwrap(), b"abc");
+        assert_eq!(store.provide(&pin("abc")).unwrap(), Origin::AlreadyThere);
+    }
+
+    #[test]
+    fn a_committed_file_is_copied_and_a_changed_copy_is_replaced() {
+        let (_above, store) = store("abc");
+        fs::write(store.committed.join("b.apk"), "abc").unwrap();
+        fs::write(store.fetched.join("b.apk"), "abd").unwrap();
+        assert_eq!(store.provide(&pin("abc")).unwrap(), Origin::Committed);
+        assert_eq!(fs::read(store.fetched.join("b.apk")).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn other_bytes_than_the_pinned_ones_are_refused_and_their_package_is_not_kept() {
+        let (_above, store) = store("abd");
+        let message = store.provide(&pin("abc")).unwrap_err().to_string();
+        assert!(message.contains("pinned are 3 bytes"), "{message}");
+        assert!(!store.fetched.join("b.apk").exists());
+        assert_eq!(fs::read_dir(&store.packages).unwrap().count(), 0);
+    }
 }
