@@ -1,1 +1,15 @@
-//! distd
+//! The dist server.
+//!
+//! One way for everything: `http` turns bytes into a call and an answer into bytes, `ops` decides whether and what, `db` and
+//! the object store do it. `web` draws the pages that people see. See `docs/ARCHITECTURE.md`.
+
+pub mod cli;
+pub mod db;
+pub mod http;
+pub mod ops;
+pub mod serve;
+pub mod server;
+pub mod web;
+
+pub use serve::Listening;
+pub use server::{Clock, Server};

@@ -1,2 +1,7 @@
-//! distd
-fn main() {}
+//! `distd`, the dist server.
+
+use clap::Parser;
+
+fn main() -> anyhow::Result<()> {
+    distd::cli::Cli::parse().run()
+}

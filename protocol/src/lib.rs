@@ -23,6 +23,7 @@ pub mod platform;
 pub mod publish;
 pub mod revision;
 pub mod scope;
+mod size;
 pub mod token;
 
 pub use error::{ErrorBody, ErrorCode, Problem};
@@ -33,4 +34,5 @@ pub use platform::{Arch, Kind, Platform};
 pub use refs::{AppSlug, Build, ChannelName, RefName, ReleaseName, Version};
 pub use revision::{AppRevision, Revision};
 pub use scope::Scope;
+pub use size::ByteSize;
 pub use token::TokenText;

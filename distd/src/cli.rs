@@ -1,0 +1,203 @@
+//! The command line of `distd`.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::{SignedDuration, Span};
+use objstore::Options;
+use protocol::api::{CreateToken, CreatedToken};
+use protocol::{Scope, paths};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::db::Database;
+use crate::ops::tokens;
+use crate::server::make_directories;
+use crate::{Clock, Listening, Server, http};
+
+/// The dist server: git for releases.
+#[derive(Debug, Parser)]
+#[command(name = "distd", version, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a data directory.
+    Serve(Serve),
+    /// Tokens, on the data directory itself.
+    #[command(subcommand)]
+    Token(Token),
+    /// Print the OpenAPI 3.1 document of the API.
+    Openapi,
+}
+
+/// Where everything is kept.
+#[derive(Debug, Args)]
+struct Data {
+    /// The data directory; made where it does not exist.
+    #[arg(long, value_name = "DIR", env = "DISTD_DATA", default_value = "/data")]
+    data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    #[command(flatten)]
+    data: Data,
+    /// Address and port to listen on. Port 0 takes a free one, which the line on stdout tells.
+    #[arg(long, value_name = "ADDR", env = "DISTD_LISTEN", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Free space that is never used up, in MiB. Uploads that would are refused before they start.
+    #[arg(long, value_name = "MIB", env = "DISTD_RESERVE_MIB", default_value_t = 512)]
+    reserve_mib: u64,
+    /// How the log on stderr is written.
+    #[arg(long, env = "DISTD_LOG_FORMAT", default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Token {
+    /// Make a token, whether or not a server runs on the directory.
+    Create(CreateArgs),
+}
+
+#[derive(Debug, Args)]
+struct CreateArgs {
+    #[command(flatten)]
+    data: Data,
+    /// The actor in reflogs and in the audit log.
+    #[arg(long)]
+    name: String,
+    /// What it may do: action[:app[/channel]], such as admin, read:*, publish:acme/beta. May be repeated, or separated by
+    /// commas.
+    #[arg(long = "scope", value_name = "SCOPE", required = true, value_delimiter = ',')]
+    scopes: Vec<Scope>,
+    /// For how long it works, such as 12h, 30d, 8w. 90 days unless given.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "never")]
+    expires: Option<Duration>,
+    /// It works until it is revoked.
+    #[arg(long)]
+    never: bool,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `12h`, `30d`, `8w`; a day is 24 hours.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let span: Span = text.parse().map_err(|error| format!("{error}"))?;
+    let duration = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|error| format!("{error}"))?;
+    if duration <= SignedDuration::ZERO {
+        return Err("it must be longer than nothing".to_owned());
+    }
+    Ok(duration.unsigned_abs())
+}
+
+impl Cli {
+    /// Does what the command line says.
+    ///
+    /// # Errors
+    /// When it cannot; the message is for the person at the terminal.
+    pub fn run(self) -> Result<()> {
+        match self.command {
+            Command::Serve(serve) => serve.run(),
+            Command::Token(Token::Create(create)) => create.run(),
+            Command::Openapi => print(&(http::document().to_pretty_json()? + "\n")),
+        }
+    }
+}
+
+impl Serve {
+    fn run(self) -> Result<()> {
+        start_log(self.log_format);
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(self.serve())
+    }
+
+    async fn serve(self) -> Result<()> {
+        let options = Options { reserve_bytes: self.reserve_mib * 1024 * 1024 };
+        let server = Server::open(&self.data.data, options, Clock::system())?;
+        let listening = Listening::bind(self.listen).with_context(|| format!("cannot listen on {}", self.listen))?;
+        let address = listening.address();
+        if let Some(first) = tokens::create_first(&server).await? {
+            tell_first_token(&first, address)?;
+        }
+        let stop = listening.stopper();
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        tokio::spawn(async move {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            tracing::info!("stopping; requests in flight finish first");
+            stop();
+        });
+        print(&format!("listening on http://{address}\n"))?;
+        tracing::info!(%address, data = %self.data.data.display(), "serving");
+        listening.serve(server).await.context("the server failed")?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+impl CreateArgs {
+    fn run(self) -> Result<()> {
+        make_directories(&self.data.data)?;
+        let db = Database::open(&self.data.data)?;
+        let wanted = CreateToken {
+            name: self.name,
+            scopes: self.scopes,
+            expires_in_seconds: self.expires.map(|duration| duration.as_secs()),
+            never_expires: self.never,
+        };
+        let made = tokens::create_local(&db, &wanted, Clock::system().now())?;
+        if self.json {
+            return print(&(serde_json::to_string_pretty(&made)? + "\n"));
+        }
+        let expiry = made.about.expires_at.map_or_else(|| "never".to_owned(), |at| format!("{at:.0}"));
+        eprint(&format!("token {} ({}), expires {expiry}; it is shown only now\n", made.about.id, made.about.name))?;
+        print(&format!("{}\n", made.token))
+    }
+}
+
+/// The log goes to stderr. `DISTD_LOG` filters it, as `RUST_LOG` does elsewhere.
+fn start_log(format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("DISTD_LOG").unwrap_or_else(|_| "info".into());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+fn tell_first_token(first: &CreatedToken, address: SocketAddr) -> Result<()> {
+    eprint(&format!(
+        "\nNo administrator's token works here yet, so this one was made. It is shown only now:\n\n  {token}\n\n\
+         Use it from your machine:\n\n  export DIST_SERVER=http://{address}\n  export DIST_TOKEN={token}\n  dist whoami\n\n\
+         Make narrower ones for CI with `dist token create`, then revoke this one with `dist token revoke {id}`.\n\
+         The API is described at http://{address}{openapi}\n\n",
+        token = first.token,
+        id = first.about.id,
+        openapi = paths::OPENAPI,
+    ))
+}
+
+fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+fn eprint(text: &str) -> Result<()> {
+    Ok(std::io::stderr().lock().write_all(text.as_bytes())?)
+}

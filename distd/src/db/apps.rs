@@ -1,0 +1,61 @@
+//! The table `apps`.
+
+use jiff::Timestamp;
+use protocol::AppSlug;
+use protocol::api::{Access, App};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use super::convert::{DbResult, parse, time, unsigned};
+
+const SELECT: &str = "SELECT slug, name, access, created_at, created_by,
+    (SELECT count(*) FROM releases WHERE releases.app = apps.slug) AS releases FROM apps";
+
+/// Adds an app; `false` where the slug is taken.
+pub(crate) fn insert(
+    tx: &Transaction<'_>,
+    slug: &AppSlug,
+    name: &str,
+    access: Access,
+    actor: &str,
+    at: Timestamp,
+) -> DbResult<bool> {
+    let added = tx
+        .prepare_cached("INSERT INTO apps (slug, name, access, created_at, created_by) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")?
+        .execute(params![slug.as_str(), name, access.as_str(), time(at), actor])?;
+    Ok(added == 1)
+}
+
+/// One app.
+pub(crate) fn find(connection: &Connection, slug: &AppSlug) -> DbResult<Option<App>> {
+    let mut statement = connection.prepare_cached(&format!("{SELECT} WHERE slug = ?1"))?;
+    statement.query_row([slug.as_str()], |row| Ok(read(row))).optional()?.transpose()
+}
+
+/// Who may read an app; `None` where there is no such app.
+pub(crate) fn access(connection: &Connection, slug: &AppSlug) -> DbResult<Option<Access>> {
+    let mut statement = connection.prepare_cached("SELECT access FROM apps WHERE slug = ?1")?;
+    let word: Option<String> = statement.query_row([slug.as_str()], |row| row.get(0)).optional()?;
+    Ok(word.map(|word| parse_access(&word)))
+}
+
+/// All apps, by slug.
+pub(crate) fn list(connection: &Connection) -> DbResult<Vec<App>> {
+    let mut statement = connection.prepare_cached(&format!("{SELECT} ORDER BY slug"))?;
+    statement.query_and_then([], read)?.collect()
+}
+
+fn read(row: &Row<'_>) -> DbResult<App> {
+    Ok(App {
+        slug: parse(row, "slug")?,
+        name: row.get("name")?,
+        access: parse_access(&row.get::<_, String>("access")?),
+        created_at: parse(row, "created_at")?,
+        created_by: row.get("created_by")?,
+        releases: unsigned(row, "releases")?,
+    })
+}
+
+/// The column's CHECK leaves only the two words; anything else is the closed one.
+fn parse_access(word: &str) -> Access {
+    if word == Access::Public.as_str() { Access::Public } else { Access::Token }
+}

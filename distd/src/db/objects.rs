@@ -1,0 +1,83 @@
+//! Which bytes an app holds: the tables `uploads` and, for what is published, `artifacts` and `releases`.
+
+use jiff::Timestamp;
+use protocol::api::WantedObject;
+use protocol::{AppSlug, Digest, FileName, Kind};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::convert::{DbResult, integer, parse, time, unsigned};
+
+/// An object that an app has negotiated and that no release of it holds yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PendingUpload {
+    /// Its size in bytes, as negotiated.
+    pub(crate) size: u64,
+    /// Whether all of it has arrived.
+    pub(crate) is_received: bool,
+}
+
+/// Whether a published release of the app holds this object, or the app has received it whole.
+pub(crate) fn holds(connection: &Connection, app: &AppSlug, object: &WantedObject) -> DbResult<bool> {
+    let mut statement = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM artifacts WHERE app = ?1 AND sha256 = ?2 AND size = ?3)
+             OR EXISTS (SELECT 1 FROM uploads WHERE app = ?1 AND digest = ?2 AND size = ?3 AND received_at IS NOT NULL)",
+    )?;
+    let holds = statement
+        .query_row(params![app.as_str(), object.digest.to_string(), integer(object.size)], |row| row.get(0))?;
+    Ok(holds)
+}
+
+/// How a published object is called and what it is; `None` where no release of the app holds it.
+pub(crate) fn published(connection: &Connection, app: &AppSlug, digest: &Digest) -> DbResult<Option<(FileName, Kind)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT filename, kind FROM artifacts WHERE app = ?1 AND sha256 = ?2 ORDER BY release, position LIMIT 1",
+    )?;
+    statement
+        .query_row(params![app.as_str(), digest.to_string()], |row| Ok((parse(row, "filename"), parse(row, "kind"))))
+        .optional()?
+        .map(|(filename, kind)| Ok((filename?, kind?)))
+        .transpose()
+}
+
+/// Notes that the app is about to upload an object. An earlier note of the same object stays, unless its size was other.
+pub(crate) fn expect_upload(
+    tx: &Transaction<'_>,
+    app: &AppSlug,
+    object: &WantedObject,
+    actor: &str,
+    at: Timestamp,
+) -> DbResult<()> {
+    tx.prepare_cached(
+        "INSERT INTO uploads (app, digest, size, actor, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (app, digest) DO UPDATE SET size = excluded.size, received_at = NULL, actor = excluded.actor,
+           created_at = excluded.created_at",
+    )?
+    .execute(params![app.as_str(), object.digest.to_string(), integer(object.size), actor, time(at)])?;
+    Ok(())
+}
+
+/// The note of an object that the app is uploading or has uploaded.
+pub(crate) fn pending(connection: &Connection, app: &AppSlug, digest: &Digest) -> DbResult<Option<PendingUpload>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT size, received_at IS NOT NULL AS received FROM uploads WHERE app = ?1 AND digest = ?2",
+    )?;
+    let found = statement
+        .query_row(params![app.as_str(), digest.to_string()], |row| Ok((unsigned(row, "size"), row.get("received")?)))
+        .optional()?;
+    found.map(|(size, is_received)| Ok(PendingUpload { size: size?, is_received })).transpose()
+}
+
+/// Notes that all of an object has arrived; `false` where that was noted before, or never negotiated.
+pub(crate) fn mark_received(tx: &Transaction<'_>, app: &AppSlug, digest: &Digest, at: Timestamp) -> DbResult<bool> {
+    let changed = tx
+        .prepare_cached("UPDATE uploads SET received_at = ?3 WHERE app = ?1 AND digest = ?2 AND received_at IS NULL")?
+        .execute(params![app.as_str(), digest.to_string(), time(at)])?;
+    Ok(changed == 1)
+}
+
+/// Drops the note of an object that a release now holds.
+pub(crate) fn forget_upload(tx: &Transaction<'_>, app: &AppSlug, digest: &Digest) -> DbResult<()> {
+    tx.prepare_cached("DELETE FROM uploads WHERE app = ?1 AND digest = ?2")?
+        .execute(params![app.as_str(), digest.to_string()])?;
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! What each error looks like on the wire. The only place that knows.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use protocol::manifest::ReadManifestError;
+use protocol::{ErrorBody, ErrorCode};
+use serde_json::{Value, json};
+
+use crate::ops::OpError;
+
+/// How far an upload has got (draft-ietf-httpbis-resumable-upload).
+pub(crate) const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+
+/// An error on its way to the client. The response carries its body as an extension; the outermost layer adds the request
+/// id and writes it.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    body: ErrorBody,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Self {
+        let body = ErrorBody { code, message: message.into(), hint: None, request_id: None, details: Value::Null };
+        Self { status, body, header: None }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.body.hint = Some(hint.into());
+        self
+    }
+
+    fn details(mut self, details: Value) -> Self {
+        self.body.details = details;
+        self
+    }
+
+    fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.header = Some((name, value));
+        self
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(name, value);
+        }
+        response.extensions_mut().insert(self.body);
+        response
+    }
+}
+
+impl From<OpError> for ApiError {
+    fn from(error: OpError) -> Self {
+        if matches!(error, OpError::Database(_) | OpError::Storage { .. }) {
+            return internal(&error);
+        }
+        let (status, code) = classify(&error);
+        let mut answer = Self::new(status, code, error.to_string());
+        if let Some(hint) = hint(&error) {
+            answer = answer.hint(hint);
+        }
+        match &error {
+            OpError::Unauthenticated(_) => {
+                let challenge = HeaderValue::from_static("Bearer realm=\"dist\"");
+                answer = answer.header(header::WWW_AUTHENTICATE, challenge);
+            }
+            OpError::UploadOffsetMismatch { actual, .. } => {
+                answer = answer.header(UPLOAD_OFFSET, HeaderValue::from(*actual));
+            }
+            _ => {}
+        }
+        answer.details(details(error))
+    }
+}
+
+/// What failed inside stays inside; the request id finds it in the log.
+fn internal(error: &OpError) -> ApiError {
+    let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let chain: Vec<String> = chain.map(ToString::to_string).collect();
+    tracing::error!(error = chain.join(": "), "operation failed");
+    let is_full = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
+        .filter_map(|error| error.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::StorageFull);
+    if is_full {
+        let message = "the server's disk is full";
+        return ApiError::new(StatusCode::INSUFFICIENT_STORAGE, ErrorCode::InsufficientStorage, message)
+            .hint("free space on the server; the upload continues where it stopped");
+    }
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, "the server could not do this")
+        .hint("the request id finds the cause in the server's log")
+}
+
+fn classify(error: &OpError) -> (StatusCode, ErrorCode) {
+    use ErrorCode as Code;
+    use StatusCode as Status;
+    match error {
+        OpError::RequestInvalid(_) => (Status::BAD_REQUEST, Code::RequestInvalid),
+        OpError::RevisionInvalid(_) => (Status::BAD_REQUEST, Code::RevisionInvalid),
+        OpError::Unauthenticated(_) => (Status::UNAUTHORIZED, Code::Unauthenticated),
+        OpError::Forbidden { .. } => (Status::FORBIDDEN, Code::Forbidden),
+        OpError::AppNotFound(_) => (Status::NOT_FOUND, Code::AppNotFound),
+        OpError::ChannelNotFound { .. } => (Status::NOT_FOUND, Code::ChannelNotFound),
+        OpError::RevisionUnknown { .. } => (Status::NOT_FOUND, Code::RevisionUnknown),
+        OpError::ObjectNotFound { .. } => (Status::NOT_FOUND, Code::ObjectNotFound),
+        OpError::TokenNotFound(_) => (Status::NOT_FOUND, Code::TokenNotFound),
+        OpError::AppExists(_) => (Status::CONFLICT, Code::AppExists),
+        OpError::RevisionAmbiguous { .. } => (Status::CONFLICT, Code::RevisionAmbiguous),
+        OpError::ObjectNotNegotiated { .. } => (Status::CONFLICT, Code::ObjectNotNegotiated),
+        OpError::ObjectMissing { .. } => (Status::CONFLICT, Code::ObjectMissing),
+        OpError::UploadOffsetMismatch { .. } => (Status::CONFLICT, Code::UploadOffsetMismatch),
+        OpError::UploadInProgress(_) => (Status::CONFLICT, Code::UploadInProgress),
+        OpError::ReleaseExists { .. } => (Status::CONFLICT, Code::ReleaseExists),
+        OpError::RefMoved { .. } => (Status::CONFLICT, Code::RefMoved),
+        OpError::NothingToRollBack { .. } => (Status::CONFLICT, Code::NothingToRollBack),
+        OpError::NeverOnChannel { .. } => (Status::CONFLICT, Code::NeverOnChannel),
+        OpError::DigestMismatch { .. } => (Status::UNPROCESSABLE_ENTITY, Code::DigestMismatch),
+        OpError::SizeMismatch { .. } => (Status::UNPROCESSABLE_ENTITY, Code::SizeMismatch),
+        OpError::UpdateInvalid(_) => (Status::UNPROCESSABLE_ENTITY, Code::UpdateInvalid),
+        OpError::ParentUnknown { .. } => (Status::UNPROCESSABLE_ENTITY, Code::ParentUnknown),
+        OpError::Manifest(error) => (Status::UNPROCESSABLE_ENTITY, manifest_code(error)),
+        OpError::NoSpace { .. } => (Status::INSUFFICIENT_STORAGE, Code::InsufficientStorage),
+        OpError::UploadStalled(_) | OpError::UploadCut(_) => (Status::REQUEST_TIMEOUT, Code::RequestTimeout),
+        OpError::Database(_) | OpError::Storage { .. } => (Status::INTERNAL_SERVER_ERROR, Code::Internal),
+    }
+}
+
+fn manifest_code(error: &ReadManifestError) -> ErrorCode {
+    match error {
+        ReadManifestError::TooLarge(_) => ErrorCode::ManifestTooLarge,
+        ReadManifestError::Shape(error) if error.is_data() => ErrorCode::ManifestField,
+        ReadManifestError::Shape(_) => ErrorCode::ManifestSyntax,
+        ReadManifestError::NotCanonical { .. } => ErrorCode::ManifestNotCanonical,
+        ReadManifestError::Invalid(problem) => problem.code,
+    }
+}
+
+fn hint(error: &OpError) -> Option<String> {
+    let closest =
+        |candidates: &[String]| (!candidates.is_empty()).then(|| format!("there is: {}", candidates.join(", ")));
+    match error {
+        OpError::Unauthenticated(_) => Some("send a token that works: Authorization: Bearer dist_…".to_owned()),
+        OpError::Forbidden { needed, .. } => Some(format!("use a token with the scope {needed}")),
+        OpError::AppNotFound(app) => Some(format!("create it: dist app create {app}")),
+        OpError::ChannelNotFound { candidates, .. } | OpError::RevisionUnknown { candidates, .. } => {
+            closest(candidates)
+        }
+        OpError::RevisionAmbiguous { .. } => Some("give more digits of the id".to_owned()),
+        OpError::ObjectNotNegotiated { .. } => Some("negotiate the push first".to_owned()),
+        OpError::ObjectMissing { .. } => Some("negotiate again and upload what is missing".to_owned()),
+        OpError::UploadOffsetMismatch { actual, .. } => Some(format!("continue at byte {actual}")),
+        OpError::UploadInProgress(_) => Some("wait for it, or try again in a moment".to_owned()),
+        OpError::DigestMismatch { .. } => {
+            Some("the file changed or the network damaged it: upload it again".to_owned())
+        }
+        OpError::ReleaseExists { .. } => Some("a name is taken for good: raise the version or build".to_owned()),
+        OpError::RefMoved { .. } => Some("read it again, decide again, try again".to_owned()),
+        OpError::NoSpace { .. } => Some("free space on the server, or lower its reserve".to_owned()),
+        _ => None,
+    }
+}
+
+fn details(error: OpError) -> Value {
+    match error {
+        OpError::Forbidden { needed, .. } => json!({ "needed": needed }),
+        OpError::ChannelNotFound { candidates, .. } | OpError::RevisionUnknown { candidates, .. } => {
+            json!({ "candidates": candidates })
+        }
+        OpError::RevisionAmbiguous { candidates, .. } => json!({ "candidates": candidates }),
+        OpError::ObjectMissing { objects, .. } => json!({ "objects": objects }),
+        OpError::UploadOffsetMismatch { given, actual, .. } => json!({ "given": given, "expected": actual }),
+        OpError::DigestMismatch { expected, actual } => json!({ "expected": expected, "actual": actual }),
+        OpError::SizeMismatch { announced, actual, .. } => json!({ "announced": announced, "actual": actual }),
+        OpError::NoSpace { needed, available, reserve } => {
+            json!({ "needed": needed, "available": available, "reserve": reserve })
+        }
+        OpError::ReleaseExists { existing, difference, .. } => {
+            json!({ "existing": existing, "difference": difference })
+        }
+        OpError::RefMoved { name, actual, last, .. } => json!({ "ref": name, "actual": actual, "last": last }),
+        OpError::Manifest(ReadManifestError::Invalid(problem)) => json!({ "problems": [problem] }),
+        OpError::Manifest(ReadManifestError::NotCanonical { at }) => json!({ "byte": at }),
+        _ => Value::Null,
+    }
+}

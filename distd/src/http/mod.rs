@@ -1,0 +1,23 @@
+//! Bytes and JSON: turns a request into one call of an operation, and its answer into a response.
+//!
+//! A handler extracts, calls, wraps. It has no SQL, no decision and no path of its own; every route is in `router.rs`.
+
+mod apps;
+mod audit;
+mod body;
+mod channels;
+mod disposition;
+mod error;
+mod extract;
+mod health;
+mod layer;
+mod objects;
+mod openapi;
+mod push;
+mod ranges;
+mod releases;
+mod router;
+mod tokens;
+
+pub use openapi::document;
+pub use router::router;

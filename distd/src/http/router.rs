@@ -1,0 +1,50 @@
+//! Every route there is.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
+use protocol::limits;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
+
+use super::{apps, audit, channels, health, layer, objects, openapi, push, releases, tokens};
+use crate::{Server, web};
+
+/// The routes of the API, with their description.
+pub(super) fn api() -> OpenApiRouter<Server> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(tokens::whoami))
+        .routes(routes!(apps::list, apps::create))
+        .routes(routes!(apps::show))
+        .routes(routes!(push::negotiate))
+        .routes(routes!(push::commit))
+        .routes(routes!(objects::download, objects::head, objects::upload).layer(DefaultBodyLimit::disable()))
+        .routes(routes!(releases::refs))
+        .routes(routes!(releases::list))
+        .routes(routes!(releases::show))
+        .routes(routes!(releases::log))
+        .routes(routes!(channels::list))
+        .routes(routes!(channels::show))
+        .routes(routes!(channels::reflog))
+        .routes(routes!(channels::promote))
+        .routes(routes!(channels::rollback))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(audit::list))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(openapi::serve))
+}
+
+/// Everything the server answers to.
+pub fn router(server: Server) -> Router {
+    let (api, _) = api().split_for_parts();
+    api.merge(web::routes())
+        .fallback(layer::not_found)
+        .method_not_allowed_fallback(layer::method_not_allowed)
+        .layer(DefaultBodyLimit::max(limits::JSON_BODY_BYTES))
+        .layer(CatchPanicLayer::custom(layer::panicked))
+        .layer(from_fn(layer::surround))
+        .with_state(server)
+}

@@ -1,0 +1,197 @@
+//! Channels: where they are, how they moved, and promotion.
+
+use protocol::api::{
+    AuditAction, Channel, Channels, ExpectedRelease, Moved, PromoteRequest, ReflogLine, ReflogPage, ReleaseRef,
+};
+use protocol::scope::Need;
+use protocol::{AppSlug, ChannelName, RefName, ReleaseId};
+use refs::sqlite::{Action, ApplyError, Change, Edit, Expected, LogLine, Ref, RefKind, ReflogEntry};
+use rusqlite::{Connection, Transaction};
+use serde_json::json;
+
+use super::caller::Record;
+use super::page::Page;
+use super::resolve::{candidates, load, resolve};
+use super::{Caller, OpError, check_reason, release_id};
+use crate::Server;
+use crate::db;
+
+/// All channels of an app, by name.
+pub(crate) async fn list(server: &Server, caller: Caller, app: AppSlug) -> Result<Channels, OpError> {
+    server
+        .db
+        .read(move |connection| {
+            caller.require_read(connection, &app)?;
+            let found = refs::sqlite::list(connection, &app, RefKind::Channels)?;
+            let channels =
+                found.into_iter().map(|found| describe(connection, &app, found)).collect::<Result<_, _>>()?;
+            Ok(Channels { channels })
+        })
+        .await
+}
+
+/// One channel.
+pub(crate) async fn show(
+    server: &Server,
+    caller: Caller,
+    app: AppSlug,
+    channel: ChannelName,
+) -> Result<Channel, OpError> {
+    server
+        .db
+        .read(move |connection| {
+            caller.require_read(connection, &app)?;
+            let found = find(connection, &app, &channel)?;
+            describe(connection, &app, found)
+        })
+        .await
+}
+
+/// How a channel moved, newest first.
+pub(crate) async fn reflog(
+    server: &Server,
+    caller: Caller,
+    app: AppSlug,
+    channel: ChannelName,
+    page: Page,
+) -> Result<ReflogPage, OpError> {
+    server
+        .db
+        .read(move |connection| {
+            caller.require_read(connection, &app)?;
+            find(connection, &app, &channel)?;
+            let name = RefName::Channel(channel);
+            let mut entries = refs::sqlite::reflog(connection, &app, &name, page.before, page.rows_and_one())?;
+            let next = page.cut(&mut entries, |entry| entry.seq);
+            let entries = entries.into_iter().map(|entry| line(connection, &app, entry)).collect::<Result<_, _>>()?;
+            Ok(ReflogPage { entries, next })
+        })
+        .await
+}
+
+/// Moves a channel to a release; makes the channel where it does not exist.
+pub(crate) async fn promote(
+    server: &Server,
+    caller: Caller,
+    app: AppSlug,
+    channel: ChannelName,
+    request: PromoteRequest,
+) -> Result<Moved, OpError> {
+    caller.require(Need::Promote(&app, &channel))?;
+    let reason = check_reason(request.reason)?;
+    let at = server.clock.now();
+    server
+        .db
+        .write(move |tx| {
+            db::apps::access(tx, &app)?.ok_or_else(|| OpError::AppNotFound(app.clone()))?;
+            let to = resolve(tx, &app, &request.revision)?;
+            let expected = match request.expected {
+                ExpectedRelease::Any => Expected::Any,
+                ExpectedRelease::Nothing => Expected::MustNotExist,
+                ExpectedRelease::Release(id) => Expected::MustExistAndMatch(id.into()),
+            };
+            let line = LogLine { actor: caller.actor(), action: Action::Promote, reason: reason.as_deref(), at };
+            move_channel(tx, &caller, &app, channel, to.to_ref(), expected, &line)
+        })
+        .await
+}
+
+/// Moves a channel and records it. Nothing is written where the channel is there already.
+pub(super) fn move_channel(
+    tx: &Transaction<'_>,
+    caller: &Caller,
+    app: &AppSlug,
+    channel: ChannelName,
+    to: ReleaseRef,
+    expected: Expected,
+    line: &LogLine<'_>,
+) -> Result<Moved, OpError> {
+    let name = RefName::Channel(channel.clone());
+    let edit = Edit { name: name.clone(), expected, new: Some(to.id.into()) };
+    let changes = apply(tx, app, std::slice::from_ref(&edit), line)?;
+    let change = &changes[0];
+    let from = change.old.map(|old| release_ref(tx, app, release_id(old))).transpose()?;
+    if !change.is_noop() {
+        let action =
+            if line.action == Action::Rollback { AuditAction::ChannelRollback } else { AuditAction::ChannelPromote };
+        let record = Record {
+            action,
+            app: Some(app),
+            subject: name.to_string(),
+            old: from.as_ref().map(|from| from.id.to_string()),
+            new: Some(to.id.to_string()),
+            reason: line.reason,
+            details: json!({ "from": from, "to": to }),
+        };
+        caller.record(tx, line.at, record)?;
+    }
+    Ok(Moved { channel, from, to })
+}
+
+/// Moves refs, and says in our words who was faster where one has moved.
+pub(super) fn apply(
+    tx: &Transaction<'_>,
+    app: &AppSlug,
+    edits: &[Edit],
+    log_line: &LogLine<'_>,
+) -> Result<Vec<Change>, OpError> {
+    match refs::sqlite::apply(tx, app, edits, log_line) {
+        Ok(changes) => Ok(changes),
+        Err(ApplyError::Moved { name, actual, last, .. }) => {
+            let last = last.map(|entry| line(tx, app, *entry)).transpose()?.map(Box::new);
+            Err(OpError::RefMoved { app: app.clone(), name: *name, actual: actual.map(release_id), last })
+        }
+        Err(ApplyError::CreateOnly { name, current }) => {
+            Err(OpError::RefMoved { app: app.clone(), name: *name, actual: Some(release_id(current)), last: None })
+        }
+        Err(ApplyError::Duplicate { name }) => Err(OpError::UpdateInvalid(format!("{name} is updated twice"))),
+        Err(ApplyError::Sqlite(error)) => Err(error.into()),
+        Err(ApplyError::Corrupt(corrupt)) => Err(refs::sqlite::ReadError::Corrupt(corrupt).into()),
+    }
+}
+
+pub(super) fn find(connection: &Connection, app: &AppSlug, channel: &ChannelName) -> Result<Ref, OpError> {
+    let found = refs::sqlite::find(connection, app, &RefName::Channel(channel.clone()))?;
+    match found {
+        Some(found) => Ok(found),
+        None => Err(OpError::ChannelNotFound {
+            app: app.clone(),
+            channel: channel.clone(),
+            candidates: candidates(connection, app, channel.as_str())?,
+        }),
+    }
+}
+
+fn describe(connection: &Connection, app: &AppSlug, found: Ref) -> Result<Channel, OpError> {
+    let last = refs::sqlite::reflog(connection, app, &found.name, None, 1)?.into_iter().next();
+    let RefName::Channel(name) = found.name else {
+        return Err(OpError::RequestInvalid(format!("{} is not a channel", found.name)));
+    };
+    Ok(Channel {
+        name,
+        release: release_ref(connection, app, release_id(found.target))?,
+        moved_at: found.updated_at,
+        moves: last.as_ref().map_or(0, |entry| entry.seq),
+        moved_by: last.map_or_else(String::new, |entry| entry.actor),
+    })
+}
+
+fn line(connection: &Connection, app: &AppSlug, entry: ReflogEntry) -> Result<ReflogLine, OpError> {
+    let named = |target: Option<gix_hash::ObjectId>| {
+        target.map(|target| release_ref(connection, app, release_id(target))).transpose()
+    };
+    Ok(ReflogLine {
+        seq: entry.seq,
+        old: named(entry.old)?,
+        new: named(entry.new)?,
+        actor: entry.actor,
+        action: entry.action.as_str().to_owned(),
+        reason: entry.reason,
+        at: entry.at,
+    })
+}
+
+/// Id and name of a release that a ref points at or pointed at.
+fn release_ref(connection: &Connection, app: &AppSlug, id: ReleaseId) -> Result<ReleaseRef, OpError> {
+    Ok(load(connection, app, id)?.to_ref())
+}

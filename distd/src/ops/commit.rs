@@ -1,0 +1,204 @@
+//! Commit: the one moment at which a release becomes visible.
+//!
+//! Everything is judged once on a snapshot, so that a refusal costs no write; then the manifest object is made durable; then
+//! one transaction judges again and moves the refs, indexes the release and writes the audit event.
+
+use jiff::Timestamp;
+use objstore::Store;
+use protocol::api::{AuditAction, CommitRequest, Committed, RefMove, RefUpdate, ReleaseRef, WantedObject};
+use protocol::publish::PublishStatus;
+use protocol::scope::Need;
+use protocol::{AppSlug, RefName, ReleaseId, ReleaseManifest, limits};
+use refs::sqlite::{Action, Edit, Expected, LogLine};
+use rusqlite::{Connection, Transaction};
+use serde_json::json;
+
+use super::caller::Record;
+use super::channels::apply;
+use super::negotiate::missing;
+use super::{Caller, OpError, check_reason, release_id};
+use crate::Server;
+use crate::db;
+
+/// A commit whose request is in order; whether it goes through depends on the state of the app.
+#[derive(Clone)]
+struct Plan {
+    app: AppSlug,
+    manifest: ReleaseManifest,
+    id: ReleaseId,
+    updates: Vec<RefUpdate>,
+    reason: Option<String>,
+}
+
+/// What a release of this name means for the app as it is.
+enum Verdict {
+    New,
+    Unchanged(ReleaseId),
+}
+
+/// Publishes a release and moves the channels that were asked for, all or nothing.
+pub(crate) async fn commit(
+    server: &Server,
+    caller: Caller,
+    app: AppSlug,
+    request: CommitRequest,
+) -> Result<Committed, OpError> {
+    caller.require(Need::Publish(&app))?;
+    let plan = plan(app, request)?;
+    for update in &plan.updates {
+        if let RefName::Channel(channel) = &update.name {
+            caller.require(Need::PublishTo(&plan.app, channel))?;
+        }
+    }
+    let (store, at) = (server.store.clone(), server.clock.now());
+    let judged = plan.clone();
+    let manifest_bytes = server
+        .db
+        .read(move |connection| {
+            let verdict = judge(connection, &store, &judged)?;
+            Ok::<_, OpError>(matches!(verdict, Verdict::New).then(|| judged.manifest.canonical_bytes()))
+        })
+        .await?;
+    if let Some(bytes) = manifest_bytes {
+        put_manifest(server, bytes).await?;
+    }
+    let store = server.store.clone();
+    server.db.write(move |tx| publish(tx, &store, &caller, &plan, at)).await
+}
+
+/// Reads the manifest and checks that the updates belong to it.
+fn plan(app: AppSlug, request: CommitRequest) -> Result<Plan, OpError> {
+    let manifest = ReleaseManifest::parse(request.manifest.get().as_bytes())?;
+    let id = manifest.id();
+    let invalid = |message: String| Err(OpError::UpdateInvalid(message));
+    if manifest.app != app {
+        return invalid(format!("the manifest is of {}, the request is for {app}", manifest.app));
+    }
+    if request.updates.len() > limits::COMMIT_UPDATES {
+        return invalid(format!("{} ref updates, the limit is {}", request.updates.len(), limits::COMMIT_UPDATES));
+    }
+    let own = RefName::Release(manifest.name());
+    if !request.updates.iter().any(|update| update.name == own) {
+        return invalid(format!("the updates do not create {own}"));
+    }
+    for update in &request.updates {
+        let belongs = update.name == own || matches!(update.name, RefName::Channel(_));
+        if !belongs {
+            return invalid(format!("{} cannot be moved by a commit of {own}", update.name));
+        }
+        if update.new != id {
+            return invalid(format!("{} is to point at {}, the manifest is {id}", update.name, update.new));
+        }
+    }
+    Ok(Plan { app, manifest, id, updates: request.updates, reason: check_reason(request.reason)? })
+}
+
+/// Decides on the state of the app: is the name free, is the content the same, is the closure whole?
+fn judge(connection: &Connection, store: &Store, plan: &Plan) -> Result<Verdict, OpError> {
+    let Plan { app, manifest, .. } = plan;
+    db::apps::access(connection, app)?.ok_or_else(|| OpError::AppNotFound(app.clone()))?;
+    if let Some(existing) = refs::sqlite::find(connection, app, &RefName::Release(manifest.name()))? {
+        return judge_existing(store, plan, release_id(existing.target));
+    }
+    if let Some(parent) = manifest.parent
+        && db::releases::find(connection, app, &parent)?.is_none()
+    {
+        return Err(OpError::ParentUnknown { app: app.clone(), parent });
+    }
+    let wanted: Vec<WantedObject> =
+        manifest.artifacts.iter().map(|line| WantedObject { digest: line.sha256, size: line.size }).collect();
+    let objects = missing(connection, store, app, &wanted)?;
+    if objects.is_empty() { Ok(Verdict::New) } else { Err(OpError::ObjectMissing { app: app.clone(), objects }) }
+}
+
+fn judge_existing(store: &Store, plan: &Plan, existing: ReleaseId) -> Result<Verdict, OpError> {
+    if existing == plan.id {
+        return Ok(Verdict::Unchanged(existing));
+    }
+    let published = super::releases::read_manifest(store, &existing)?;
+    let difference = published.difference(&plan.manifest);
+    if difference.is_empty() {
+        return Ok(Verdict::Unchanged(existing));
+    }
+    Err(OpError::ReleaseExists { app: plan.app.clone(), name: plan.manifest.name(), existing, difference })
+}
+
+async fn put_manifest(server: &Server, bytes: Vec<u8>) -> Result<(), OpError> {
+    let store = server.store.clone();
+    let put = tokio::task::spawn_blocking(move || store.put(&bytes)).await;
+    match put.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
+        Ok(_) => Ok(()),
+        Err(objstore::WriteError::NoSpace { needed, available, reserve }) => {
+            Err(OpError::NoSpace { needed, available, reserve })
+        }
+        Err(error) => Err(OpError::storage("writing a manifest")(error.into())),
+    }
+}
+
+fn publish(
+    tx: &Transaction<'_>,
+    store: &Store,
+    caller: &Caller,
+    plan: &Plan,
+    at: Timestamp,
+) -> Result<Committed, OpError> {
+    let (status, id) = match judge(tx, store, plan)? {
+        Verdict::New => (PublishStatus::Published, plan.id),
+        Verdict::Unchanged(existing) => (PublishStatus::Unchanged, existing),
+    };
+    if status == PublishStatus::Published {
+        db::releases::insert(tx, &plan.manifest, caller.actor(), at)?;
+        for line in &plan.manifest.artifacts {
+            db::objects::forget_upload(tx, &plan.app, &line.sha256)?;
+        }
+    }
+    let refs = move_refs(tx, caller, plan, id, at)?;
+    if refs.iter().any(|moved| moved.old != Some(moved.new)) {
+        record(tx, caller, plan, id, &refs, at)?;
+    }
+    Ok(Committed { status, release: ReleaseRef { id, name: plan.manifest.name() }, refs })
+}
+
+/// Moves every ref asked for to the release; one that is there already stays, whatever was expected of it.
+fn move_refs(
+    tx: &Transaction<'_>,
+    caller: &Caller,
+    plan: &Plan,
+    id: ReleaseId,
+    at: Timestamp,
+) -> Result<Vec<RefMove>, OpError> {
+    let mut edits = Vec::new();
+    let mut moves = Vec::new();
+    for RefUpdate { name, expected, .. } in &plan.updates {
+        let old = refs::sqlite::find(tx, &plan.app, name)?.map(|found| release_id(found.target));
+        moves.push(RefMove { name: name.clone(), old, new: id });
+        if old != Some(id) {
+            let expected = expected.map_or(Expected::MustNotExist, |id| Expected::MustExistAndMatch(id.into()));
+            edits.push(Edit { name: name.clone(), expected, new: Some(id.into()) });
+        }
+    }
+    let line = LogLine { actor: caller.actor(), action: Action::Publish, reason: plan.reason.as_deref(), at };
+    apply(tx, &plan.app, &edits, &line)?;
+    Ok(moves)
+}
+
+fn record(
+    tx: &Transaction<'_>,
+    caller: &Caller,
+    plan: &Plan,
+    id: ReleaseId,
+    refs: &[RefMove],
+    at: Timestamp,
+) -> Result<(), OpError> {
+    let own = RefName::Release(plan.manifest.name());
+    let record = Record {
+        action: AuditAction::ReleasePublish,
+        app: Some(&plan.app),
+        subject: own.to_string(),
+        old: refs.iter().find(|moved| moved.name == own).and_then(|moved| moved.old).map(|old| old.to_string()),
+        new: Some(id.to_string()),
+        reason: plan.reason.as_deref(),
+        details: json!({ "refs": refs }),
+    };
+    caller.record(tx, at, record)
+}

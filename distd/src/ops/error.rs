@@ -1,0 +1,240 @@
+//! What can go wrong with an operation, by meaning. `http` decides what each looks like on the wire.
+
+use objstore::Digest;
+use protocol::api::{ReflogLine, ReleaseRef, WantedObject};
+use protocol::manifest::{Difference, ReadManifestError};
+use protocol::revision::ParseRevisionError;
+use protocol::{AppSlug, ChannelName, RefName, ReleaseId, ReleaseName, Revision};
+use refs::sqlite::ReadError;
+
+use crate::db::DbError;
+
+/// Why an operation was refused or failed. Nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpError {
+    /// The request contradicts itself or a limit.
+    #[error("{0}")]
+    RequestInvalid(String),
+    /// No credential that works.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// The token may not do this.
+    #[error("{actor} may not do this: it needs the scope {needed}")]
+    Forbidden {
+        /// Who asked.
+        actor: String,
+        /// The narrowest scope that would do.
+        needed: String,
+    },
+    /// No such app.
+    #[error("there is no app {0}")]
+    AppNotFound(AppSlug),
+    /// The slug is taken.
+    #[error("the app {0} exists already")]
+    AppExists(AppSlug),
+    /// No such channel.
+    #[error("{app} has no channel {channel}")]
+    ChannelNotFound {
+        /// The app.
+        app: AppSlug,
+        /// The channel asked for.
+        channel: ChannelName,
+        /// Channels that exist, likeliest first.
+        candidates: Vec<String>,
+    },
+    /// The text follows no grammar for revisions.
+    #[error(transparent)]
+    RevisionInvalid(#[from] ParseRevisionError),
+    /// No release goes by this revision.
+    #[error("{app}@{revision} names no release: {why}")]
+    RevisionUnknown {
+        /// The app.
+        app: AppSlug,
+        /// The revision asked for.
+        revision: Revision,
+        /// Which part of it leads nowhere.
+        why: String,
+        /// Revisions that exist, likeliest first.
+        candidates: Vec<String>,
+    },
+    /// Several releases go by this revision.
+    #[error("{app}@{revision} names {count} releases or more", count = candidates.len())]
+    RevisionAmbiguous {
+        /// The app.
+        app: AppSlug,
+        /// The revision asked for.
+        revision: Revision,
+        /// Some of the releases.
+        candidates: Vec<ReleaseRef>,
+    },
+    /// The app holds no such object.
+    #[error("{app} has no object {digest}")]
+    ObjectNotFound {
+        /// The app.
+        app: AppSlug,
+        /// The object asked for.
+        digest: Digest,
+    },
+    /// The app never announced this object.
+    #[error("{digest} was not negotiated for {app}")]
+    ObjectNotNegotiated {
+        /// The app.
+        app: AppSlug,
+        /// The object sent.
+        digest: Digest,
+    },
+    /// A release needs objects that this app does not hold.
+    #[error("{count} objects of the release were not uploaded to {app}", count = objects.len())]
+    ObjectMissing {
+        /// The app.
+        app: AppSlug,
+        /// What is missing.
+        objects: Vec<WantedObject>,
+    },
+    /// The upload does not continue where the server has got to.
+    #[error("the server has {actual} bytes of {digest}, the request begins at {given}")]
+    UploadOffsetMismatch {
+        /// The object.
+        digest: Digest,
+        /// Where the request begins.
+        given: u64,
+        /// Where it would have to begin.
+        actual: u64,
+    },
+    /// Another request is uploading this object.
+    #[error("another request is uploading {0} right now")]
+    UploadInProgress(Digest),
+    /// The bytes are not what they were announced as. They were dropped.
+    #[error("the bytes sent as {expected} have the SHA-256 {actual}")]
+    DigestMismatch {
+        /// As announced.
+        expected: Digest,
+        /// As received.
+        actual: Digest,
+    },
+    /// The size is not what was announced.
+    #[error("{digest} was announced with {announced} bytes, {actual} were sent")]
+    SizeMismatch {
+        /// The object.
+        digest: Digest,
+        /// As announced.
+        announced: u64,
+        /// As received.
+        actual: u64,
+    },
+    /// The disk would be fuller than allowed.
+    #[error("the server has {available} bytes free and keeps {reserve} in reserve; {needed} more do not fit")]
+    NoSpace {
+        /// Bytes that were to be written.
+        needed: u64,
+        /// Bytes free.
+        available: u64,
+        /// Bytes that stay free.
+        reserve: u64,
+    },
+    /// The client stopped sending.
+    #[error("no byte of {0} arrived for too long; what arrived is kept")]
+    UploadStalled(Digest),
+    /// The client went away in the middle.
+    #[error("the connection ended in the middle of {0}; what arrived is kept")]
+    UploadCut(Digest),
+    /// The release manifest is not valid.
+    #[error(transparent)]
+    Manifest(#[from] ReadManifestError),
+    /// A ref update does not belong to the release.
+    #[error("{0}")]
+    UpdateInvalid(String),
+    /// The parent is not a release of this app.
+    #[error("the parent {parent} is not a release of {app}")]
+    ParentUnknown {
+        /// The app.
+        app: AppSlug,
+        /// The parent named.
+        parent: ReleaseId,
+    },
+    /// The name is taken by other content.
+    #[error("{app} {name} is published already with other content")]
+    ReleaseExists {
+        /// The app.
+        app: AppSlug,
+        /// The name.
+        name: ReleaseName,
+        /// The release that has it.
+        existing: ReleaseId,
+        /// What the new one has differently.
+        difference: Difference,
+    },
+    /// A ref is not where the request expected it.
+    #[error("{name} of {app} is at {place}, not where it was expected", place = at_place(actual.as_ref()))]
+    RefMoved {
+        /// The app.
+        app: AppSlug,
+        /// The ref.
+        name: RefName,
+        /// Where it is.
+        actual: Option<ReleaseId>,
+        /// The move that brought it there.
+        last: Option<Box<ReflogLine>>,
+    },
+    /// There is nothing to go back to.
+    #[error("{app} {channel} has no earlier release to go back to")]
+    NothingToRollBack {
+        /// The app.
+        app: AppSlug,
+        /// The channel.
+        channel: ChannelName,
+    },
+    /// The release was never on the channel.
+    #[error("{release} was never on {channel} of {app}")]
+    NeverOnChannel {
+        /// The app.
+        app: AppSlug,
+        /// The channel.
+        channel: ChannelName,
+        /// The release asked for.
+        release: ReleaseName,
+    },
+    /// No such token.
+    #[error("there is no token {0}")]
+    TokenNotFound(String),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DbError),
+    /// The object store failed.
+    #[error("{what}: {source}")]
+    Storage {
+        /// What was being done.
+        what: &'static str,
+        /// Why it failed.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+fn at_place(id: Option<&ReleaseId>) -> String {
+    id.map_or_else(|| "nothing yet".to_owned(), Digest::short)
+}
+
+impl OpError {
+    /// A failure of the object store.
+    pub(crate) fn storage(what: &'static str) -> impl FnOnce(Box<dyn std::error::Error + Send + Sync>) -> Self {
+        move |source| Self::Storage { what, source }
+    }
+}
+
+impl From<rusqlite::Error> for OpError {
+    fn from(error: rusqlite::Error) -> Self {
+        DbError::from(error).into()
+    }
+}
+
+impl From<ReadError> for OpError {
+    fn from(error: ReadError) -> Self {
+        DbError::from(error).into()
+    }
+}
+
+impl From<std::io::Error> for OpError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Storage { what: "reading the object store", source: error.into() }
+    }
+}

@@ -1,0 +1,60 @@
+//! What the server does, and whether the caller may.
+//!
+//! An operation takes the [`Server`](crate::Server), the [`Caller`] and validated values, checks the caller's scopes, and
+//! answers with a protocol type or an [`OpError`]. It knows no HTTP. Whatever changes something writes its audit event in
+//! the transaction that makes the change.
+
+pub(crate) mod apps;
+pub(crate) mod audit;
+mod caller;
+pub(crate) mod channels;
+pub(crate) mod commit;
+pub(crate) mod download;
+mod error;
+pub(crate) mod negotiate;
+pub(crate) mod page;
+pub(crate) mod releases;
+mod resolve;
+pub(crate) mod rollback;
+pub mod tokens;
+pub(crate) mod upload;
+
+pub use caller::Caller;
+pub use error::OpError;
+
+use protocol::{ReleaseId, limits};
+
+use crate::Server;
+
+/// A reason as it may be stored: trimmed, bounded, on one line; `None` where it is empty.
+fn check_reason(reason: Option<String>) -> Result<Option<String>, OpError> {
+    let Some(reason) = reason.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    if reason.len() > limits::REASON_BYTES || reason.chars().any(char::is_control) {
+        let message = format!("a reason is one line of at most {} bytes", limits::REASON_BYTES);
+        return Err(OpError::RequestInvalid(message));
+    }
+    Ok(Some(reason))
+}
+
+/// A ref's target as a release id.
+fn release_id(target: gix_hash::ObjectId) -> ReleaseId {
+    ReleaseId::try_from(target).expect("the refs crate stores SHA-256 ids only")
+}
+
+/// Whether the database and the object store answer.
+///
+/// # Errors
+/// Those of whichever does not.
+pub(crate) async fn ready(server: &Server) -> Result<(), OpError> {
+    let store = server.store.clone();
+    server
+        .db
+        .read(move |connection| {
+            crate::db::audit::head(connection)?;
+            store.available_space()?;
+            Ok(())
+        })
+        .await
+}

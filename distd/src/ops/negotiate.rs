@@ -1,0 +1,101 @@
+//! Negotiate: what to send, and where each ref is. One round trip.
+
+use std::collections::{BTreeMap, HashSet};
+
+use objstore::{Digest, Store};
+use protocol::api::{MissingObject, NegotiateRequest, Negotiated, WantedObject};
+use protocol::scope::Need;
+use protocol::{AppSlug, RefName, ReleaseId, limits};
+use rusqlite::Connection;
+
+use super::{Caller, OpError, release_id};
+use crate::Server;
+use crate::db;
+
+/// Answers which objects the app lacks, and notes that they are about to come.
+///
+/// Only what this app holds counts as held. An object that another app holds is reported missing, and uploaded again.
+pub(crate) async fn negotiate(
+    server: &Server,
+    caller: Caller,
+    app: AppSlug,
+    request: NegotiateRequest,
+) -> Result<Negotiated, OpError> {
+    caller.require(Need::Publish(&app))?;
+    check(&request)?;
+    let store = server.store.clone();
+    let (missing, answer, app) = server
+        .db
+        .read(move |connection| {
+            db::apps::access(connection, &app)?.ok_or_else(|| OpError::AppNotFound(app.clone()))?;
+            let missing = missing(connection, &store, &app, &request.objects)?;
+            let refs = targets(connection, &app, &request.refs)?;
+            let answer = Negotiated { refs, missing: offsets(&store, &app, &missing)? };
+            Ok::<_, OpError>((missing, answer, app))
+        })
+        .await?;
+    if !missing.is_empty() {
+        let at = server.clock.now();
+        server
+            .db
+            .write(move |tx| {
+                missing.iter().try_for_each(|object| db::objects::expect_upload(tx, &app, object, caller.actor(), at))
+            })
+            .await
+            .map_err(OpError::Database)?;
+    }
+    Ok(answer)
+}
+
+fn check(request: &NegotiateRequest) -> Result<(), OpError> {
+    let invalid = |message: String| Err(OpError::RequestInvalid(message));
+    if request.objects.len() > limits::NEGOTIATED_OBJECTS {
+        let count = request.objects.len();
+        return invalid(format!("{count} objects in one negotiation, the limit is {}", limits::NEGOTIATED_OBJECTS));
+    }
+    let mut seen = HashSet::new();
+    if let Some(twice) = request.objects.iter().find(|object| !seen.insert(object.digest)) {
+        return invalid(format!("{} is listed twice", twice.digest));
+    }
+    match request.objects.iter().find(|object| object.size > limits::ARTIFACT_BYTES) {
+        Some(object) => {
+            invalid(format!("{} has {} bytes, the limit is {}", object.digest, object.size, limits::ARTIFACT_BYTES))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The objects that the app does not hold, or whose bytes are not on disk.
+pub(super) fn missing<'a>(
+    connection: &Connection,
+    store: &Store,
+    app: &AppSlug,
+    objects: impl IntoIterator<Item = &'a WantedObject>,
+) -> Result<Vec<WantedObject>, OpError> {
+    let mut missing = Vec::new();
+    for object in objects {
+        let is_held = db::objects::holds(connection, app, object)? && store.len(&object.digest)? == Some(object.size);
+        if !is_held {
+            missing.push(*object);
+        }
+    }
+    Ok(missing)
+}
+
+fn offsets(store: &Store, app: &AppSlug, missing: &[WantedObject]) -> Result<Vec<MissingObject>, OpError> {
+    let with_offset = |digest: Digest| {
+        let offset = store.upload_offset(app.as_str(), &digest)?.unwrap_or(0);
+        Ok(MissingObject { digest, offset })
+    };
+    missing.iter().map(|object| with_offset(object.digest)).collect()
+}
+
+fn targets(connection: &Connection, app: &AppSlug, names: &[RefName]) -> Result<BTreeMap<RefName, ReleaseId>, OpError> {
+    let mut targets = BTreeMap::new();
+    for name in names {
+        if let Some(found) = refs::sqlite::find(connection, app, name)? {
+            targets.insert(name.clone(), release_id(found.target));
+        }
+    }
+    Ok(targets)
+}

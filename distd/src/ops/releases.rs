@@ -1,0 +1,130 @@
+//! Releases: one by revision, all by age, and a release with its parents.
+
+use objstore::{ReadError, Store};
+use protocol::api::{PageQuery, RefsAnswer, Release, ReleasePage};
+use protocol::{AppSlug, RefName, ReleaseId, ReleaseManifest, Revision, limits};
+use refs::sqlite::RefKind;
+use rusqlite::Connection;
+
+use super::page::{Page, parse_limit};
+use super::resolve::{load, resolve};
+use super::{Caller, OpError, release_id};
+use crate::Server;
+use crate::db::{self, releases::ReleaseRow};
+
+/// The release of a revision.
+pub(crate) async fn show(
+    server: &Server,
+    caller: Caller,
+    app: AppSlug,
+    revision: Revision,
+) -> Result<Release, OpError> {
+    let store = server.store.clone();
+    server
+        .db
+        .read(move |connection| {
+            caller.require_read(connection, &app)?;
+            let row = resolve(connection, &app, &revision)?;
+            describe(connection, &store, &app, row)
+        })
+        .await
+}
+
+/// All releases of an app, newest first.
+pub(crate) async fn list(
+    server: &Server,
+    caller: Caller,
+    app: AppSlug,
+    query: PageQuery,
+) -> Result<ReleasePage, OpError> {
+    let page = Page::parse(query.after.as_deref(), query.limit)?;
+    let store = server.store.clone();
+    server
+        .db
+        .read(move |connection| {
+            caller.require_read(connection, &app)?;
+            let mut rows = db::releases::list(connection, &app, page.before, page.rows_and_one())?;
+            let next = page.cut(&mut rows, |row| row.seq);
+            Ok(ReleasePage { releases: describe_all(connection, &store, &app, rows)?, next })
+        })
+        .await
+}
+
+/// A release and its parents, nearest first. `next` is the id of the first parent that no longer fits on the page.
+pub(crate) async fn log(
+    server: &Server,
+    caller: Caller,
+    app: AppSlug,
+    query: PageQuery,
+) -> Result<ReleasePage, OpError> {
+    let start =
+        query.after.or(query.revision).ok_or_else(|| OpError::RequestInvalid("revision is missing".to_owned()))?;
+    let start: Revision = start.parse()?;
+    let rows = parse_limit(query.limit)? as usize;
+    let store = server.store.clone();
+    server
+        .db
+        .read(move |connection| {
+            caller.require_read(connection, &app)?;
+            let mut chain = vec![resolve(connection, &app, &start)?];
+            let next = loop {
+                let parent = chain.last().and_then(|row| row.parent);
+                match parent {
+                    None => break None,
+                    Some(parent) if chain.len() == rows => break Some(parent.to_string()),
+                    Some(parent) => chain.push(load(connection, &app, parent)?),
+                }
+            };
+            Ok(ReleasePage { releases: describe_all(connection, &store, &app, chain)?, next })
+        })
+        .await
+}
+
+/// All refs of an app and where they point.
+pub(crate) async fn refs(server: &Server, caller: Caller, app: AppSlug) -> Result<RefsAnswer, OpError> {
+    server
+        .db
+        .read(move |connection| {
+            caller.require_read(connection, &app)?;
+            let found = refs::sqlite::list(connection, &app, RefKind::All)?;
+            Ok(RefsAnswer { refs: found.into_iter().map(|found| (found.name, release_id(found.target))).collect() })
+        })
+        .await
+}
+
+/// The manifest of a published release, verified against its id.
+pub(super) fn read_manifest(store: &Store, id: &ReleaseId) -> Result<ReleaseManifest, OpError> {
+    let bytes = store.read_to_vec(id, limits::MANIFEST_BYTES).map_err(damaged)?;
+    ReleaseManifest::parse(&bytes).map_err(|error| OpError::storage("reading a manifest")(error.into()))
+}
+
+fn damaged(error: ReadError) -> OpError {
+    OpError::storage("reading a manifest")(error.into())
+}
+
+fn describe_all(
+    connection: &Connection,
+    store: &Store,
+    app: &AppSlug,
+    rows: Vec<ReleaseRow>,
+) -> Result<Vec<Release>, OpError> {
+    rows.into_iter().map(|row| describe(connection, store, app, row)).collect()
+}
+
+fn describe(connection: &Connection, store: &Store, app: &AppSlug, row: ReleaseRow) -> Result<Release, OpError> {
+    let pointing = refs::sqlite::pointing_at(connection, app, &row.id.into())?;
+    let channels = pointing.into_iter().filter_map(|found| match found.name {
+        RefName::Channel(name) => Some(name),
+        _ => None,
+    });
+    Ok(Release {
+        app: app.clone(),
+        id: row.id,
+        published_at: row.published_at,
+        published_by: row.published_by,
+        channels: channels.collect(),
+        size_bytes: row.size_bytes,
+        manifest: read_manifest(store, &row.id)?,
+        name: row.name,
+    })
+}

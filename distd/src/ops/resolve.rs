@@ -1,0 +1,114 @@
+//! From a revision to a release.
+
+use protocol::revision::Step;
+use protocol::{AppSlug, ChannelName, RefName, ReleaseId, Revision};
+use refs::sqlite::RefKind;
+use rusqlite::Connection;
+
+use super::{OpError, release_id};
+use crate::db::{self, DbError, releases::ReleaseRow};
+
+/// Candidates that an error lists.
+const CANDIDATES: usize = 5;
+
+/// Releases looked at for one prefix: enough to see that it is ambiguous.
+const MOST_MATCHES: u32 = 6;
+
+/// The release that a revision names. A channel goes before a release name, and a release name before an id.
+pub(super) fn resolve(connection: &Connection, app: &AppSlug, revision: &Revision) -> Result<ReleaseRow, OpError> {
+    let mut steps = revision.steps();
+    let mut release = match (base(connection, app, revision)?, steps) {
+        (Base::Channel(name, _), [step @ (Step::Back(_) | Step::At(_)), rest @ ..]) => {
+            steps = rest;
+            let id = earlier(connection, app, &name, *step)?;
+            load(connection, app, id.ok_or_else(|| unknown(app, revision, format!("{name} was nowhere {step}")))?)?
+        }
+        (Base::Channel(_, id) | Base::Release(id), _) => load(connection, app, id)?,
+    };
+    for step in steps {
+        let Step::Parent(parents) = step else {
+            return Err(unknown(app, revision, format!("{step} does not follow a channel")));
+        };
+        for _ in 0..*parents {
+            let parent =
+                release.parent.ok_or_else(|| unknown(app, revision, format!("{} has no parent", release.name)))?;
+            release = load(connection, app, parent)?;
+        }
+    }
+    Ok(release)
+}
+
+enum Base {
+    Channel(ChannelName, ReleaseId),
+    Release(ReleaseId),
+}
+
+fn base(connection: &Connection, app: &AppSlug, revision: &Revision) -> Result<Base, OpError> {
+    if let Some(channel) = revision.as_channel()
+        && let Some(found) = refs::sqlite::find(connection, app, &RefName::Channel(channel.clone()))?
+    {
+        return Ok(Base::Channel(channel, release_id(found.target)));
+    }
+    if let Some(name) = revision.as_release_name()
+        && let Some(found) = refs::sqlite::find(connection, app, &RefName::Release(name))?
+    {
+        return Ok(Base::Release(release_id(found.target)));
+    }
+    if let Some(prefix) = revision.as_id_prefix() {
+        let found = db::releases::find_by_prefix(connection, app, prefix, MOST_MATCHES)?;
+        match found.as_slice() {
+            [] => {}
+            [one] => return Ok(Base::Release(one.id)),
+            several => {
+                let candidates = several.iter().take(CANDIDATES).map(ReleaseRow::to_ref).collect();
+                return Err(OpError::RevisionAmbiguous { app: app.clone(), revision: revision.clone(), candidates });
+            }
+        }
+    }
+    Err(OpError::RevisionUnknown {
+        app: app.clone(),
+        revision: revision.clone(),
+        why: format!("{} is no channel, release or id here", revision.base()),
+        candidates: candidates(connection, app, revision.base())?,
+    })
+}
+
+fn earlier(
+    connection: &Connection,
+    app: &AppSlug,
+    channel: &ChannelName,
+    step: Step,
+) -> Result<Option<ReleaseId>, OpError> {
+    let name = RefName::Channel(channel.clone());
+    let target = match step {
+        Step::Back(moves) => refs::sqlite::value_back(connection, app, &name, u64::from(moves))?,
+        Step::At(moment) => refs::sqlite::value_at(connection, app, &name, moment)?,
+        Step::Parent(_) => None,
+    };
+    Ok(target.map(release_id))
+}
+
+/// The index row of a release that something else refers to.
+pub(super) fn load(connection: &Connection, app: &AppSlug, id: ReleaseId) -> Result<ReleaseRow, OpError> {
+    let row = db::releases::find(connection, app, &id)?;
+    row.ok_or_else(|| OpError::Database(DbError::missing_release(app, &id)))
+}
+
+fn unknown(app: &AppSlug, revision: &Revision, why: String) -> OpError {
+    OpError::RevisionUnknown { app: app.clone(), revision: revision.clone(), why, candidates: Vec::new() }
+}
+
+/// Channels and recent releases, those most like `text` first.
+pub(super) fn candidates(connection: &Connection, app: &AppSlug, text: &str) -> Result<Vec<String>, OpError> {
+    let channels = refs::sqlite::list(connection, app, RefKind::Channels)?;
+    let channels = channels.into_iter().filter_map(|found| match found.name {
+        RefName::Channel(name) => Some(name.to_string()),
+        _ => None,
+    });
+    let recent = db::releases::list(connection, app, None, 50)?;
+    let names: Vec<String> = channels.chain(recent.into_iter().map(|row| row.name.to_string())).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let close = similar::get_close_matches(text, &names, CANDIDATES, 0.5);
+    let chosen = if close.is_empty() { names.into_iter().take(CANDIDATES).collect() } else { close };
+    Ok(chosen.into_iter().map(str::to_owned).collect())
+}

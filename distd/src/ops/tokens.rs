@@ -1,0 +1,137 @@
+//! Tokens: make, list, revoke.
+
+use jiff::{SignedDuration, Timestamp};
+use protocol::TokenText;
+use protocol::api::{AuditAction, CreateToken, CreatedToken, Token, Tokens};
+use protocol::scope::Need;
+use rusqlite::Transaction;
+use serde_json::json;
+
+use super::caller::Record;
+use super::{Caller, OpError};
+use crate::Server;
+use crate::db::{self, Database};
+
+/// For how long a token works unless said otherwise: 90 days.
+const DEFAULT_SECONDS: u64 = 90 * 24 * 60 * 60;
+
+/// The longest that a token may be asked to work: ten years.
+const MOST_SECONDS: u64 = 10 * 365 * 24 * 60 * 60;
+
+const NAME_BYTES: usize = 64;
+
+/// Makes a token. Its text is in the answer and nowhere else.
+pub(crate) async fn create(server: &Server, caller: Caller, wanted: CreateToken) -> Result<CreatedToken, OpError> {
+    caller.require(Need::Admin)?;
+    let made = make(&wanted, caller.actor(), server.clock.now())?;
+    server.db.write(move |tx| insert(tx, &caller, &made).map(|()| made)).await
+}
+
+/// Makes a token on a data directory itself, whether or not a server runs on it.
+///
+/// # Errors
+/// When the request is not valid or the database cannot be written.
+pub fn create_local(db: &Database, wanted: &CreateToken, now: Timestamp) -> Result<CreatedToken, OpError> {
+    let caller = Caller::local();
+    let made = make(wanted, caller.actor(), now)?;
+    db.write_blocking(|tx| insert(tx, &caller, &made))?;
+    Ok(made)
+}
+
+/// Makes the first administrator's token, where there is none that works.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn create_first(server: &Server) -> Result<Option<CreatedToken>, OpError> {
+    let wanted = CreateToken {
+        name: "first-admin".to_owned(),
+        scopes: vec![protocol::Scope::admin()],
+        expires_in_seconds: None,
+        never_expires: true,
+    };
+    let (caller, now) = (Caller::local(), server.clock.now());
+    let made = make(&wanted, caller.actor(), now)?;
+    server
+        .db
+        .write(move |tx| {
+            if db::tokens::has_admin(tx, now)? {
+                return Ok(None);
+            }
+            insert(tx, &caller, &made).map(|()| Some(made))
+        })
+        .await
+}
+
+/// All tokens, newest first.
+pub(crate) async fn list(server: &Server, caller: Caller) -> Result<Tokens, OpError> {
+    caller.require(Need::Admin)?;
+    server.db.read(|connection| Ok(Tokens { tokens: db::tokens::list(connection)? })).await
+}
+
+/// Revokes a token: the next request with it is refused. Revoking it again changes nothing.
+pub(crate) async fn revoke(server: &Server, caller: Caller, id: String) -> Result<Token, OpError> {
+    caller.require(Need::Admin)?;
+    let at = server.clock.now();
+    server
+        .db
+        .write(move |tx| {
+            if db::tokens::revoke(tx, &id, at)? {
+                caller.record(tx, at, record(AuditAction::TokenRevoke, &id, json!({})))?;
+            }
+            let found = db::tokens::find(tx, &id)?;
+            found.map(|(token, _)| token).ok_or(OpError::TokenNotFound(id))
+        })
+        .await
+}
+
+/// Checks what is wanted and draws the secret.
+fn make(wanted: &CreateToken, actor: &str, now: Timestamp) -> Result<CreatedToken, OpError> {
+    let invalid = |message: String| Err(OpError::RequestInvalid(message));
+    let name = wanted.name.trim();
+    if name.is_empty() || name.len() > NAME_BYTES || name.chars().any(char::is_control) {
+        return invalid(format!("a token's name is one line of 1 to {NAME_BYTES} bytes"));
+    }
+    if wanted.scopes.is_empty() {
+        return invalid("a token needs at least one scope".to_owned());
+    }
+    if wanted.never_expires && wanted.expires_in_seconds.is_some() {
+        return invalid("a token either never expires or expires; both were asked for".to_owned());
+    }
+    let seconds = wanted.expires_in_seconds.unwrap_or(DEFAULT_SECONDS);
+    if !(1..=MOST_SECONDS).contains(&seconds) {
+        return invalid(format!("a token works for 1 to {MOST_SECONDS} seconds, or never expires"));
+    }
+    let lifetime = SignedDuration::from_secs(i64::try_from(seconds).expect("bounded by ten years"));
+    let text = TokenText::from_random(random(), random());
+    Ok(CreatedToken {
+        token: text.reveal(),
+        about: Token {
+            id: text.id().to_owned(),
+            name: name.to_owned(),
+            scopes: wanted.scopes.clone(),
+            created_at: now,
+            created_by: actor.to_owned(),
+            expires_at: (!wanted.never_expires).then(|| now + lifetime),
+            revoked_at: None,
+        },
+    })
+}
+
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the system has a source of random bytes");
+    bytes
+}
+
+fn insert(tx: &Transaction<'_>, caller: &Caller, made: &CreatedToken) -> Result<(), OpError> {
+    let text: TokenText = made.token.parse().expect("it was written by the same code");
+    db::tokens::insert(tx, &made.about, &text.secret_sha256())?;
+    let details = json!({
+        "name": made.about.name, "scopes": made.about.scopes, "expires_at": made.about.expires_at,
+    });
+    caller.record(tx, made.about.created_at, record(AuditAction::TokenCreate, &made.about.id, details))
+}
+
+fn record(action: AuditAction, id: &str, details: serde_json::Value) -> Record<'static> {
+    Record { action, app: None, subject: id.to_owned(), old: None, new: None, reason: None, details }
+}

@@ -1,0 +1,205 @@
+//! Upload: the bytes of one object, possibly in several requests.
+//!
+//! The request's task hands chunks to a blocking thread that hashes and writes them. The thread outlives the request:
+//! when a client goes away in the middle, what arrived is kept for the next request.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use objstore::{Digest, Store, Upload, UploadError};
+use protocol::AppSlug;
+use protocol::api::AuditAction;
+use protocol::scope::Need;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::caller::Record;
+use super::{Caller, OpError};
+use crate::Server;
+use crate::db;
+
+/// How long the server waits for the next byte of a body.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// Chunks on their way from the network to the disk.
+const CHUNKS_IN_FLIGHT: usize = 32;
+
+/// Where an upload stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Bytes that the server has.
+    pub(crate) offset: u64,
+    /// Whether these are all, verified and durable.
+    pub(crate) is_complete: bool,
+}
+
+/// What one request wants to add.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    /// The app it is for.
+    pub(crate) app: AppSlug,
+    /// The object it is of.
+    pub(crate) digest: Digest,
+    /// Where its first byte belongs.
+    pub(crate) offset: u64,
+    /// Whether the object ends with it.
+    pub(crate) is_last: bool,
+}
+
+/// How far an object has got; `None` where the app neither negotiated nor published it.
+pub(crate) async fn progress(
+    server: &Server,
+    caller: &Caller,
+    app: AppSlug,
+    digest: Digest,
+) -> Result<Option<Progress>, OpError> {
+    caller.require(Need::Publish(&app))?;
+    let store = server.store.clone();
+    server
+        .db
+        .read(move |connection| {
+            let Some(pending) = db::objects::pending(connection, &app, &digest)? else { return Ok(None) };
+            if pending.is_received {
+                return Ok(Some(Progress { offset: pending.size, is_complete: true }));
+            }
+            let offset = store.upload_offset(app.as_str(), &digest)?.unwrap_or(0);
+            Ok(Some(Progress { offset, is_complete: false }))
+        })
+        .await
+}
+
+/// Takes in one part of an object. After the last part the object is durable and counts as held by the app.
+pub(crate) async fn receive<E>(
+    server: &Server,
+    caller: Caller,
+    part: Part,
+    body: impl Stream<Item = Result<Bytes, E>> + Unpin,
+) -> Result<Progress, OpError> {
+    caller.require(Need::Publish(&part.app))?;
+    let (app, digest) = (part.app.clone(), part.digest);
+    let pending = server.db.read(move |connection| db::objects::pending(connection, &app, &digest)).await?;
+    let Some(pending) = pending else {
+        return Err(OpError::ObjectNotNegotiated { app: part.app, digest });
+    };
+    if pending.is_received {
+        return already_received(&part, pending.size);
+    }
+    let (chunks, queue) = mpsc::channel(CHUNKS_IN_FLIGHT);
+    let (server, is_last) = (server.clone(), part.is_last);
+    // On its own, so that it runs to its end when the request is dropped.
+    let writing = tokio::spawn(async move {
+        let store = server.store.clone();
+        let to_write = part.clone();
+        let written = tokio::task::spawn_blocking(move || write_part(&store, &to_write, pending.size, queue)).await;
+        let progress = written.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        if progress.is_complete {
+            mark_received(&server, caller, &part, pending.size).await?;
+        }
+        Ok(progress)
+    });
+    let fed = feed(body, chunks, is_last, digest).await;
+    let written = writing.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+    match (fed, written) {
+        (_, Err(error)) | (Err(error), Ok(_)) => Err(error),
+        (Ok(()), Ok(progress)) => Ok(progress),
+    }
+}
+
+/// A client that missed our answer may send the end again.
+fn already_received(part: &Part, size: u64) -> Result<Progress, OpError> {
+    if part.offset == size {
+        return Ok(Progress { offset: size, is_complete: true });
+    }
+    Err(OpError::UploadOffsetMismatch { digest: part.digest, given: part.offset, actual: size })
+}
+
+/// What the network hands to the disk.
+enum Chunk {
+    Bytes(Bytes),
+    /// The body ended where its sender meant it to end.
+    End {
+        is_last: bool,
+    },
+}
+
+/// Hands the body over, chunk by chunk. Ends early and silently when the writer has given up: its error says why.
+async fn feed<E>(
+    mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
+    chunks: mpsc::Sender<Chunk>,
+    is_last: bool,
+    digest: Digest,
+) -> Result<(), OpError> {
+    loop {
+        let chunk = match tokio::time::timeout(IDLE, body.next()).await {
+            Err(_) => return Err(OpError::UploadStalled(digest)),
+            Ok(Some(Err(_))) => return Err(OpError::UploadCut(digest)),
+            Ok(Some(Ok(bytes))) => Chunk::Bytes(bytes),
+            Ok(None) => Chunk::End { is_last },
+        };
+        let is_end = matches!(chunk, Chunk::End { .. });
+        if chunks.send(chunk).await.is_err() || is_end {
+            return Ok(());
+        }
+    }
+}
+
+/// Writes what comes through the queue. A queue that closes without an end is a cut connection: what arrived is kept.
+fn write_part(store: &Store, part: &Part, size: u64, mut queue: mpsc::Receiver<Chunk>) -> Result<Progress, OpError> {
+    let mut upload = store.upload(part.app.as_str(), part.digest, size).map_err(refused)?;
+    if upload.offset() != part.offset {
+        let actual = upload.offset();
+        upload.park().map_err(refused)?;
+        return Err(OpError::UploadOffsetMismatch { digest: part.digest, given: part.offset, actual });
+    }
+    while let Some(chunk) = queue.blocking_recv() {
+        match chunk {
+            Chunk::Bytes(bytes) => upload.write(&bytes).map_err(refused)?,
+            Chunk::End { is_last: true } => return finish(upload),
+            Chunk::End { is_last: false } => break,
+        }
+    }
+    Ok(Progress { offset: upload.park().map_err(refused)?, is_complete: false })
+}
+
+fn finish(upload: Upload) -> Result<Progress, OpError> {
+    let put = upload.finish().map_err(refused)?;
+    Ok(Progress { offset: put.size_bytes, is_complete: true })
+}
+
+fn refused(error: UploadError) -> OpError {
+    match error {
+        UploadError::Busy { digest, .. } => OpError::UploadInProgress(digest),
+        UploadError::NoSpace { needed, available, reserve } => OpError::NoSpace { needed, available, reserve },
+        UploadError::TooLong { digest, size_bytes, would_be } => {
+            OpError::SizeMismatch { digest, announced: size_bytes, actual: would_be }
+        }
+        UploadError::Incomplete { digest, size_bytes, offset } => {
+            OpError::SizeMismatch { digest, announced: size_bytes, actual: offset }
+        }
+        UploadError::DigestMismatch { expected, actual } => OpError::DigestMismatch { expected, actual },
+        other => OpError::storage("writing an upload")(other.into()),
+    }
+}
+
+async fn mark_received(server: &Server, caller: Caller, part: &Part, size: u64) -> Result<(), OpError> {
+    let (app, digest, at) = (part.app.clone(), part.digest, server.clock.now());
+    server
+        .db
+        .write(move |tx| {
+            if !db::objects::mark_received(tx, &app, &digest, at)? {
+                return Ok(());
+            }
+            let record = Record {
+                action: AuditAction::ObjectUpload,
+                app: Some(&app),
+                subject: digest.to_string(),
+                old: None,
+                new: None,
+                reason: None,
+                details: json!({ "size": size }),
+            };
+            caller.record(tx, at, record)
+        })
+        .await
+}

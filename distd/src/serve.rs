@@ -1,0 +1,58 @@
+//! Serving: from a listening socket to a graceful end.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use axum_server::Handle;
+use hyper_util::rt::TokioTimer;
+
+use crate::{Server, http};
+
+/// How long a client may take for its request line and headers.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long requests in flight may take to finish once the server is to stop.
+const GRACE: Duration = Duration::from_mins(1);
+
+/// A server that listens and does not serve yet.
+pub struct Listening {
+    listener: TcpListener,
+    address: SocketAddr,
+    handle: Handle<SocketAddr>,
+}
+
+impl Listening {
+    /// Binds the address. Port 0 takes any free one.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address, handle: Handle::new() })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends [`Listening::serve`] gracefully: no new connection, requests in flight finish.
+    pub fn stopper(&self) -> impl Fn() + Send + Sync + 'static + use<> {
+        let handle = self.handle.clone();
+        move || handle.graceful_shutdown(Some(GRACE))
+    }
+
+    /// Serves until it is stopped.
+    ///
+    /// # Errors
+    /// When the socket fails.
+    pub async fn serve(self, server: Server) -> io::Result<()> {
+        let service = http::router(server).into_make_service_with_connect_info::<SocketAddr>();
+        let mut serving = axum_server::from_tcp(self.listener)?.handle(self.handle);
+        serving.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+        serving.serve(service).await
+    }
+}

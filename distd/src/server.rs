@@ -1,0 +1,92 @@
+//! Everything that an operation works on: the database, the objects, the clock.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::{Timestamp, TimestampRound, Unit};
+use objstore::{DirLock, LockError, Options, Store};
+
+use crate::db::{self, Database};
+
+/// Directories of the data directory that are there from the start, for people to put things into.
+const DIRECTORIES: &[&str] = &["backups", "config", "logs"];
+
+/// Tells the time. Tests inject their own.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Clock {
+    /// The system's clock.
+    pub fn system() -> Self {
+        Self::new(Timestamp::now)
+    }
+
+    /// A clock of one's own.
+    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// Now, to the millisecond: what columns hold.
+    pub fn now(&self) -> Timestamp {
+        let now = (self.0)();
+        now.round(TimestampRound::new().smallest(Unit::Millisecond).mode(jiff::RoundMode::Trunc)).unwrap_or(now)
+    }
+}
+
+/// One data directory and what is needed to serve it. Cheap to clone.
+#[derive(Clone)]
+pub struct Server {
+    pub(crate) db: Database,
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    _lock: Arc<DirLock>,
+}
+
+/// Why a data directory cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It does not exist and cannot be made, or cannot be written.
+    #[error("cannot use the data directory {path}: {source}", path = path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another `distd` serves it.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// Its objects cannot be used.
+    #[error(transparent)]
+    Store(#[from] objstore::OpenError),
+    /// Its database cannot be used.
+    #[error(transparent)]
+    Database(#[from] db::OpenError),
+}
+
+impl Server {
+    /// Opens a data directory, making it first where it does not exist, and holds its lock while the value lives.
+    ///
+    /// # Errors
+    /// When another process serves it, or it cannot be read and written.
+    pub fn open(data: &Path, options: Options, clock: Clock) -> Result<Self, OpenError> {
+        make_directories(data)?;
+        let lock = DirLock::acquire(data)?;
+        let store = Store::open(data, options)?;
+        let db = Database::open(data)?;
+        Ok(Self { db, store, clock, _lock: Arc::new(lock) })
+    }
+}
+
+/// Makes the data directory itself and the directories for people.
+///
+/// # Errors
+/// When one cannot be made.
+pub fn make_directories(data: &Path) -> Result<(), OpenError> {
+    for path in std::iter::once(data.to_owned()).chain(DIRECTORIES.iter().map(|name| data.join(name))) {
+        fs::create_dir_all(&path).map_err(|source| OpenError::Directory { path, source })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! `/install/{app}/…`: what a channel points at, or one release, with its files to download.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use maud::{Markup, html};
+use protocol::api::Release;
+use protocol::manifest::{ArtifactLine, Link};
+use protocol::{AppSlug, ByteSize, ChannelName, Revision, paths};
+
+use super::page;
+use crate::Server;
+use crate::ops::{self, Caller, OpError};
+
+/// What a channel points at.
+pub(super) async fn channel(
+    State(server): State<Server>,
+    caller: Caller,
+    Path((app, channel)): Path<(String, String)>,
+) -> Response {
+    let revision = channel.parse().map(|channel: ChannelName| Revision::channel(&channel));
+    match revision {
+        Ok(revision) => show(&server, caller, app, revision, Some(channel)).await,
+        Err(_) => page::problem(&nothing(&app)),
+    }
+}
+
+/// One release.
+pub(super) async fn release(
+    State(server): State<Server>,
+    caller: Caller,
+    Path((app, revision)): Path<(String, String)>,
+) -> Response {
+    match revision.parse() {
+        Ok(revision) => show(&server, caller, app, revision, None).await,
+        Err(_) => page::problem(&nothing(&app)),
+    }
+}
+
+fn nothing(app: &str) -> OpError {
+    OpError::RequestInvalid(format!("{app} has no such page"))
+}
+
+async fn show(server: &Server, caller: Caller, app: String, revision: Revision, channel: Option<String>) -> Response {
+    let Ok(slug) = app.parse::<AppSlug>() else { return page::problem(&nothing(&app)) };
+    let about = ops::apps::show(server, caller.clone(), slug.clone()).await;
+    let found = ops::releases::show(server, caller, slug, revision).await;
+    match (about, found) {
+        (Ok(about), Ok(release)) => {
+            page::page(&format!("{} {}", about.name, release.name), &content(&about.name, channel.as_deref(), &release))
+        }
+        (Err(error), _) | (_, Err(error)) => page::problem(&error),
+    }
+}
+
+fn content(name: &str, channel: Option<&str>, release: &Release) -> Markup {
+    let version = release.name.version();
+    html! {
+        h1 { (name) " " (version) }
+        p.muted {
+            @if let Some(channel) = channel { (channel) " · " }
+            @if let Some(build) = release.name.build() { "build " (build) " · " }
+            time datetime=(release.published_at) { (release.published_at.strftime("%Y-%m-%d %H:%M UTC")) }
+            " · " code { (release.id.short()) }
+        }
+        @if !release.manifest.artifacts.is_empty() {
+            h2 { "Files" }
+            ul.files { @for line in &release.manifest.artifacts { (file(&release.app, line)) } }
+        }
+        @if !release.manifest.links.is_empty() {
+            h2 { "Elsewhere" }
+            ul.files { @for link in &release.manifest.links { (elsewhere(link)) } }
+        }
+        @if let Some(notes) = &release.manifest.notes {
+            h2 { "What's new" }
+            pre.notes { (notes) }
+        }
+    }
+}
+
+fn file(app: &AppSlug, line: &ArtifactLine) -> Markup {
+    html! {
+        li {
+            div {
+                div.name { (line.filename) }
+                div.muted { (line.platform) " · " (line.arch) " · " (line.kind) " · " (ByteSize(line.size)) }
+            }
+            a.button href=(paths::object(app, &line.sha256)) aria-label={ "Download " (line.filename) } { "Download" }
+            code { "SHA-256 " (line.sha256) }
+        }
+    }
+}
+
+fn elsewhere(link: &Link) -> Markup {
+    html! {
+        li {
+            div { div.name { (link.platform) } div.muted { (link.kind) } }
+            a.button href=(link.url) rel="noreferrer" { "Open" }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The pages that people open.
+
+mod install;
+mod page;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::Server;
+
+/// Every page there is.
+pub(crate) fn routes() -> Router<Server> {
+    Router::new()
+        .route("/install/{app}/{channel}", get(install::channel))
+        .route("/install/{app}/r/{revision}", get(install::release))
+        .route("/assets/style.css", get(page::style))
+}
