@@ -23,8 +23,8 @@ use crate::{
 /// What `cargo xtask bench repush` is told.
 #[derive(Args, Debug)]
 pub(super) struct Options {
-    /// How many artifacts the release has
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    /// How many artifacts the release has; more than 4000 would not fit into a manifest
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=4000))]
     count: u32,
     /// How often the second push is timed
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
