@@ -29,13 +29,11 @@ pub(super) fn base() -> Document {
 
 /// The whole document.
 pub fn document() -> Document {
-    let (_, mut document) = router::api().split_for_parts();
-    document.paths.paths.retain(|_, _| true);
-    document
+    router::api().split_for_parts().1
 }
 
 /// This document.
-#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "server", responses((status = 200, description = "OpenAPI 3.1")))]
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "server", operation_id = "openapi", responses((status = 200, description = "OpenAPI 3.1")))]
 pub(super) async fn serve() -> Json<Document> {
     Json(document())
 }

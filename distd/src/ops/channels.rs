@@ -138,16 +138,27 @@ pub(super) fn apply(
     match refs::sqlite::apply(tx, app, edits, log_line) {
         Ok(changes) => Ok(changes),
         Err(ApplyError::Moved { name, actual, last, .. }) => {
-            let last = last.map(|entry| line(tx, app, *entry)).transpose()?.map(Box::new);
-            Err(OpError::RefMoved { app: app.clone(), name: *name, actual: actual.map(release_id), last })
+            Err(ref_moved(tx, app, *name, actual.map(release_id), last.map(|entry| *entry))?)
         }
         Err(ApplyError::CreateOnly { name, current }) => {
-            Err(OpError::RefMoved { app: app.clone(), name: *name, actual: Some(release_id(current)), last: None })
+            Err(ref_moved(tx, app, *name, Some(release_id(current)), None)?)
         }
         Err(ApplyError::Duplicate { name }) => Err(OpError::UpdateInvalid(format!("{name} is updated twice"))),
         Err(ApplyError::Sqlite(error)) => Err(error.into()),
         Err(ApplyError::Corrupt(corrupt)) => Err(refs::sqlite::ReadError::Corrupt(corrupt).into()),
     }
+}
+
+/// The refusal of a request that expected a ref elsewhere, with the move that brought it where it is.
+pub(super) fn ref_moved(
+    connection: &Connection,
+    app: &AppSlug,
+    name: RefName,
+    actual: Option<ReleaseId>,
+    last: Option<ReflogEntry>,
+) -> Result<OpError, OpError> {
+    let last = last.map(|entry| line(connection, app, entry)).transpose()?.map(Box::new);
+    Ok(OpError::RefMoved { app: app.clone(), name, actual, last })
 }
 
 pub(super) fn find(connection: &Connection, app: &AppSlug, channel: &ChannelName) -> Result<Ref, OpError> {

@@ -14,7 +14,7 @@ use rusqlite::{Connection, Transaction};
 use serde_json::json;
 
 use super::caller::Record;
-use super::channels::apply;
+use super::channels::{apply, ref_moved};
 use super::negotiate::missing;
 use super::{Caller, OpError, check_reason, release_id};
 use crate::Server;
@@ -34,6 +34,16 @@ struct Plan {
 enum Verdict {
     New,
     Unchanged(ReleaseId),
+}
+
+impl Verdict {
+    /// The release that the refs will point at.
+    fn release(&self, plan: &Plan) -> ReleaseId {
+        match self {
+            Verdict::New => plan.id,
+            Verdict::Unchanged(existing) => *existing,
+        }
+    }
 }
 
 /// Publishes a release and moves the channels that were asked for, all or nothing.
@@ -56,6 +66,7 @@ pub(crate) async fn commit(
         .db
         .read(move |connection| {
             let verdict = judge(connection, &store, &judged)?;
+            check_expected(connection, &judged, verdict.release(&judged))?;
             Ok::<_, OpError>(matches!(verdict, Verdict::New).then(|| judged.manifest.canonical_bytes()))
         })
         .await?;
@@ -142,21 +153,41 @@ fn publish(
     plan: &Plan,
     at: Timestamp,
 ) -> Result<Committed, OpError> {
-    let (status, id) = match judge(tx, store, plan)? {
-        Verdict::New => (PublishStatus::Published, plan.id),
-        Verdict::Unchanged(existing) => (PublishStatus::Unchanged, existing),
-    };
-    if status == PublishStatus::Published {
-        db::releases::insert(tx, &plan.manifest, caller.actor(), at)?;
-        for line in &plan.manifest.artifacts {
-            db::objects::forget_upload(tx, &plan.app, &line.sha256)?;
+    let verdict = judge(tx, store, plan)?;
+    let id = verdict.release(plan);
+    let status = match verdict {
+        Verdict::Unchanged(_) => PublishStatus::Unchanged,
+        Verdict::New => {
+            index(tx, caller, plan, at)?;
+            PublishStatus::Published
         }
-    }
+    };
     let refs = move_refs(tx, caller, plan, id, at)?;
     if refs.iter().any(|moved| moved.old != Some(moved.new)) {
         record(tx, caller, plan, id, &refs, at)?;
     }
     Ok(Committed { status, release: ReleaseRef { id, name: plan.manifest.name() }, refs })
+}
+
+/// Enters the release into the index, and ends the uploads that it now holds.
+fn index(tx: &Transaction<'_>, caller: &Caller, plan: &Plan, at: Timestamp) -> Result<(), OpError> {
+    db::releases::insert(tx, &plan.manifest, caller.actor(), at)?;
+    for line in &plan.manifest.artifacts {
+        db::objects::forget_upload(tx, &plan.app, &line.sha256)?;
+    }
+    Ok(())
+}
+
+/// Refuses a stale request before anything is written for it. The transaction checks again.
+fn check_expected(connection: &Connection, plan: &Plan, id: ReleaseId) -> Result<(), OpError> {
+    for RefUpdate { name, expected, .. } in &plan.updates {
+        let actual = refs::sqlite::find(connection, &plan.app, name)?.map(|found| release_id(found.target));
+        if actual != Some(id) && actual != *expected {
+            let last = refs::sqlite::reflog(connection, &plan.app, name, None, 1)?.pop();
+            return Err(ref_moved(connection, &plan.app, name.clone(), actual, last)?);
+        }
+    }
+    Ok(())
 }
 
 /// Moves every ref asked for to the release; one that is there already stays, whatever was expected of it.

@@ -1,0 +1,13 @@
+//! The API over real sockets: what is refused, and that refusing changes nothing.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod bad_input;
+mod download;
+mod harness;
+mod openapi;
+mod pages;
+mod publish;
+mod secrecy;
+mod shutdown;
+mod tokens;
