@@ -1,8 +1,13 @@
 //! Hashing bytes as they pass by.
 //!
-//! The only place that knows which SHA-256 implementation is in use.
+//! The only place that knows which SHA-256 implementation is in use. `sha2` drives the CPU's SHA instructions where it has
+//! them (about 1.3 GB/s); where it has none, its portable code is less than half as fast as the vector code in `ring`, so
+//! those CPUs use `ring`.
 
-use std::io::{self, Read, Write};
+use std::{
+    fmt,
+    io::{self, Read, Write},
+};
 
 use sha2::Digest as _;
 
@@ -15,23 +20,72 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// A SHA-256 in progress. Cloning it forks the computation.
 ///
 /// It is an [`io::Write`] that never fails, so that it can sit behind [`io::copy`].
-#[derive(Clone, Debug, Default)]
-pub struct Hasher(sha2::Sha256);
+#[derive(Clone, Debug)]
+pub struct Hasher(Engine);
+
+#[derive(Clone)]
+enum Engine {
+    Sha2(sha2::Sha256),
+    Ring(ring::digest::Context),
+}
+
+/// Whether the CPU has instructions for SHA-256. The answer is cached by the standard library.
+fn has_sha_instructions() -> bool {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    return std::is_x86_feature_detected!("sha");
+    #[cfg(target_arch = "aarch64")]
+    return std::arch::is_aarch64_feature_detected!("sha2");
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
+    return false;
+}
+
+impl Engine {
+    fn sha2() -> Self {
+        Self::Sha2(sha2::Sha256::new())
+    }
+
+    fn ring() -> Self {
+        Self::Ring(ring::digest::Context::new(&ring::digest::SHA256))
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Engine::Sha2(_) => "sha2",
+            Engine::Ring(_) => "ring",
+        })
+    }
+}
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Hasher {
     /// A hasher that has seen nothing yet.
     pub fn new() -> Self {
-        Self::default()
+        Self(if has_sha_instructions() { Engine::sha2() } else { Engine::ring() })
     }
 
     /// Takes in the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        match &mut self.0 {
+            Engine::Sha2(state) => state.update(bytes),
+            Engine::Ring(state) => state.update(bytes),
+        }
     }
 
     /// The digest of everything taken in.
     pub fn finish(self) -> Digest {
-        Digest::from_bytes(self.0.finalize().into())
+        let mut digest = [0; 32];
+        match self.0 {
+            Engine::Sha2(state) => digest = state.finalize().into(),
+            Engine::Ring(state) => digest.copy_from_slice(state.finish().as_ref()),
+        }
+        Digest::from_bytes(digest)
     }
 
     /// Takes in everything that `reader` has left; returns how many bytes that was.
@@ -83,6 +137,19 @@ mod tests {
     fn known_answer_from_fips_180_4() {
         let expect = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(Digest::of(b"abc").to_string(), expect);
+    }
+
+    #[test]
+    fn both_implementations_agree() {
+        for len in [0, 1, 63, 64, 65, 4096, 100_003] {
+            let bytes: Vec<u8> = (0..len).map(|at: u32| at.to_le_bytes()[0]).collect();
+            let [ours, other] = [Engine::sha2(), Engine::ring()].map(|engine| {
+                let mut hasher = Hasher(engine);
+                bytes.chunks(1000).for_each(|chunk| hasher.update(chunk));
+                hasher.finish()
+            });
+            assert_eq!(ours, other, "{len} bytes");
+        }
     }
 
     #[test]
