@@ -13,7 +13,8 @@ use crate::ops::{self, Caller};
 #[utoipa::path(post, path = "/api/v1/apps/{app}/push/negotiate", tag = "push", operation_id = "push_negotiate", params(("app" = String, Path)),
     request_body = NegotiateRequest, security(("token" = [])),
     responses((status = 200, body = Negotiated), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-        (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody)))]
+        (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody),
+        (status = 507, body = ErrorBody)))]
 pub(super) async fn negotiate(
     State(server): State<Server>,
     caller: Caller,

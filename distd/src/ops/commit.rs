@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::caller::Record;
 use super::channels::{apply, ref_moved};
-use super::negotiate::missing;
+use super::negotiate::{missing, no_space};
 use super::{Caller, OpError, check_reason, release_id};
 use crate::Server;
 use crate::db;
@@ -137,13 +137,7 @@ fn judge_existing(store: &Store, plan: &Plan, existing: ReleaseId) -> Result<Ver
 async fn put_manifest(server: &Server, bytes: Vec<u8>) -> Result<(), OpError> {
     let store = server.store.clone();
     let put = tokio::task::spawn_blocking(move || store.put(&bytes)).await;
-    match put.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
-        Ok(_) => Ok(()),
-        Err(objstore::WriteError::NoSpace { needed, available, reserve }) => {
-            Err(OpError::NoSpace { needed, available, reserve })
-        }
-        Err(error) => Err(OpError::storage("writing a manifest")(error.into())),
-    }
+    put.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())).map(|_| ()).map_err(no_space)
 }
 
 fn publish(

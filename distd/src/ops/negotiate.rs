@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use objstore::{Digest, Store};
+use objstore::{Digest, Store, WriteError};
 use protocol::api::{MissingObject, NegotiateRequest, Negotiated, WantedObject};
 use protocol::scope::Need;
 use protocol::{AppSlug, RefName, ReleaseId, limits};
@@ -31,6 +31,7 @@ pub(crate) async fn negotiate(
             let missing = missing(connection, &store, &app, &request.objects)?;
             let refs = targets(connection, &app, &request.refs)?;
             let answer = Negotiated { refs, missing: offsets(&store, &app, &missing)? };
+            check_space(&store, &missing, &answer.missing)?;
             Ok::<_, OpError>((missing, answer, app))
         })
         .await?;
@@ -80,6 +81,23 @@ pub(super) fn missing<'a>(
         }
     }
     Ok(missing)
+}
+
+/// Refuses a push that would not fit before a byte of it is sent.
+fn check_space(store: &Store, missing: &[WantedObject], offsets: &[MissingObject]) -> Result<(), OpError> {
+    let rest = missing.iter().zip(offsets).map(|(object, at)| object.size.saturating_sub(at.offset)).sum();
+    if rest == 0 {
+        return Ok(());
+    }
+    store.check_space(rest).map_err(no_space)
+}
+
+/// What a refused or failed write means.
+pub(super) fn no_space(error: WriteError) -> OpError {
+    match error {
+        WriteError::NoSpace { needed, available, reserve } => OpError::NoSpace { needed, available, reserve },
+        other @ WriteError::Io { .. } => OpError::storage("writing an object")(other.into()),
+    }
 }
 
 fn offsets(store: &Store, app: &AppSlug, missing: &[WantedObject]) -> Result<Vec<MissingObject>, OpError> {

@@ -25,6 +25,9 @@ const IDLE: Duration = Duration::from_secs(30);
 /// Chunks on their way from the network to the disk.
 const CHUNKS_IN_FLIGHT: usize = 32;
 
+/// What is read and thrown away of a body that was refused, so that its sender gets to see the refusal.
+const LINGER_BYTES: usize = 64 * 1024 * 1024;
+
 /// Where an upload stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Progress {
@@ -74,15 +77,17 @@ pub(crate) async fn receive<E>(
     server: &Server,
     caller: Caller,
     part: Part,
-    body: impl Stream<Item = Result<Bytes, E>> + Unpin,
+    mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
 ) -> Result<Progress, OpError> {
     caller.require(Need::Publish(&part.app))?;
     let (app, digest) = (part.app.clone(), part.digest);
     let pending = server.db.read(move |connection| db::objects::pending(connection, &app, &digest)).await?;
     let Some(pending) = pending else {
+        linger(&mut body).await;
         return Err(OpError::ObjectNotNegotiated { app: part.app, digest });
     };
     if pending.is_received {
+        linger(&mut body).await;
         return already_received(&part, pending.size);
     }
     let (chunks, queue) = mpsc::channel(CHUNKS_IN_FLIGHT);
@@ -123,7 +128,7 @@ enum Chunk {
     },
 }
 
-/// Hands the body over, chunk by chunk. Ends early and silently when the writer has given up: its error says why.
+/// Hands the body over, chunk by chunk. Ends without an error when the writer has given up: its error says why.
 async fn feed<E>(
     mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
     chunks: mpsc::Sender<Chunk>,
@@ -138,9 +143,23 @@ async fn feed<E>(
             Ok(None) => Chunk::End { is_last },
         };
         let is_end = matches!(chunk, Chunk::End { .. });
-        if chunks.send(chunk).await.is_err() || is_end {
+        if chunks.send(chunk).await.is_err() {
+            linger(&mut body).await;
             return Ok(());
         }
+        if is_end {
+            return Ok(());
+        }
+    }
+}
+
+/// Reads on for a while. A connection that is closed under a client that still sends is reset, and our answer with it.
+async fn linger<E>(body: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin)) {
+    let mut thrown_away = 0;
+    while thrown_away < LINGER_BYTES
+        && let Ok(Some(Ok(bytes))) = tokio::time::timeout(IDLE, body.next()).await
+    {
+        thrown_away += bytes.len();
     }
 }
 

@@ -152,7 +152,7 @@ async fn an_upload_into_the_reserve_is_refused_before_it_starts() {
     let server = TestServer::start_with(Options { reserve_bytes: u64::MAX / 2 }).await;
     let admin = server.admin();
     admin.create_app(ACME, "token").await;
-    admin.negotiate(ACME, &[b"bytes"]).await;
-    let answer = admin.patch(ACME, &Digest::of(b"bytes"), 0, true, b"bytes").await;
+    let request = json!({"objects": [{"digest": Digest::of(b"bytes"), "size": 5}]});
+    let answer = admin.post(&paths::negotiate(&ACME.parse().unwrap()), &request).await;
     refused(answer, StatusCode::INSUFFICIENT_STORAGE, ErrorCode::InsufficientStorage).await;
 }
