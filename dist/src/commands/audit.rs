@@ -1,0 +1,152 @@
+//! `dist audit`: who changed what.
+
+use clap::Args;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+use protocol::api::{AuditAction, AuditEvent, AuditPage, AuditQuery};
+use protocol::{limits, paths};
+use serde_json::Value;
+
+use super::parse_app;
+use crate::error::CliError;
+use crate::session::Session;
+use crate::ui::{Align, Look, Table};
+
+/// Show who changed what, newest first
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// Only of this app
+    #[arg(long, value_name = "SLUG")]
+    app: Option<String>,
+    /// Only by this actor: a token's name
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
+    /// Only of this kind, such as release.publish
+    #[arg(long, value_name = "ACTION", value_parser = parse_action)]
+    action: Option<AuditAction>,
+    /// Only since then: 7d for seven days ago, a date, or a time
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    /// Most events to show
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+}
+
+/// Runs `dist audit`.
+///
+/// # Errors
+/// What the server refuses.
+pub(crate) async fn run(args: AuditArgs, session: &Session) -> Result<(), CliError> {
+    let since = args.since.as_deref().map(|text| parse_since(text, session.now)).transpose()?;
+    let app = args.app.as_deref().map(parse_app).transpose()?;
+    let client = session.client()?;
+    let mut query = AuditQuery {
+        app,
+        actor: args.actor,
+        action: args.action,
+        since,
+        after: None,
+        limit: Some(limits::PAGE_ROWS_MAX),
+    };
+    let mut all = AuditPage { events: Vec::new(), next: None };
+    let mut left = args.limit;
+    loop {
+        query.limit = Some(left.min(limits::PAGE_ROWS_MAX));
+        let page: AuditPage = client.get_query(paths::AUDIT, &query).await?;
+        left = left.saturating_sub(u32::try_from(page.events.len()).unwrap_or(u32::MAX));
+        let is_last = page.next.is_none() || page.events.is_empty() || left == 0;
+        all.events.extend(page.events);
+        all.next.clone_from(&page.next);
+        query.after = page.next;
+        if is_last {
+            return session.output.answer(&all, render);
+        }
+    }
+}
+
+fn parse_action(text: &str) -> Result<AuditAction, String> {
+    serde_json::from_value(Value::String(text.to_owned())).map_err(|_| {
+        let words: Vec<&str> = AuditAction::ALL.iter().map(|action| action.as_str()).collect();
+        format!("the actions are {}", words.join(", "))
+    })
+}
+
+/// So long ago, or a date or time in UTC.
+fn parse_since(text: &str, now: Timestamp) -> Result<Timestamp, CliError> {
+    let ago = || {
+        let span = text.parse::<Span>().ok().filter(|span| span.is_positive())?;
+        now.to_zoned(TimeZone::UTC).checked_sub(span).ok().map(|zoned| zoned.timestamp())
+    };
+    let date = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    text.parse::<Timestamp>().ok().or_else(date).or_else(ago).ok_or_else(|| {
+        CliError::usage(format!("--since {text:?} is not a moment"))
+            .hint("write 7d, 2026-11-01 or 2026-11-01T09:00:00Z")
+    })
+}
+
+fn render(look: &Look, page: &AuditPage) -> String {
+    let mut table = Table::new(&[
+        ("seq", Align::Right),
+        ("when", Align::Left),
+        ("who", Align::Left),
+        ("action", Align::Left),
+        ("app", Align::Left),
+        ("what", Align::Left),
+        ("why", Align::Left),
+    ]);
+    for event in &page.events {
+        table.row([
+            event.seq.to_string(),
+            look.when(event.at),
+            event.actor.clone(),
+            event.action.to_string(),
+            event.app.as_ref().map(ToString::to_string).unwrap_or_default(),
+            what(event),
+            event.reason.clone().unwrap_or_default(),
+        ]);
+    }
+    if table.is_empty() { "No such events.\n".to_owned() } else { table.render(look) }
+}
+
+/// The subject, and from where to where; digests as they are read.
+fn what(event: &AuditEvent) -> String {
+    let subject = shortened(&event.subject);
+    match (&event.old, &event.new) {
+        (Some(old), Some(new)) => format!("{subject}: {} → {}", shortened(old), shortened(new)),
+        (None, Some(new)) => format!("{subject}: {}", shortened(new)),
+        (Some(old), None) => format!("{subject}: was {}", shortened(old)),
+        (None, None) => subject,
+    }
+}
+
+fn shortened(text: &str) -> String {
+    protocol::Digest::parse(text).map_or_else(|_| text.to_owned(), |digest| digest.short())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn since_is_a_distance_or_a_moment() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let check = |text: &str, expected: &str| {
+            assert_eq!(parse_since(text, now).unwrap().to_string(), expected, "{text}");
+        };
+        check("7d", "2026-11-15T12:00:00Z");
+        check("2h", "2026-11-22T10:00:00Z");
+        check("1 month", "2026-10-22T12:00:00Z");
+        check("2026-11-01", "2026-11-01T00:00:00Z");
+        check("2026-11-01T09:00:00+01:00", "2026-11-01T08:00:00Z");
+        for bad in ["", "yesterday", "-7d", "7"] {
+            assert!(parse_since(bad, now).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn actions_are_those_of_the_server() {
+        assert_eq!(parse_action("release.publish"), Ok(AuditAction::ReleasePublish));
+        assert!(parse_action("publish").unwrap_err().contains("release.publish"));
+    }
+}

@@ -1,0 +1,81 @@
+//! `dist show`: one release with everything that is known of it.
+
+use clap::Args;
+use protocol::api::Release;
+use protocol::manifest::Link;
+use protocol::paths;
+
+use super::parse_revision;
+use crate::error::CliError;
+use crate::session::Session;
+use crate::ui::{Align, Look, Table, key_values, printable, size};
+
+/// Show one release
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The release, as APP@REV
+    #[arg(value_name = "APP@REV")]
+    release: String,
+}
+
+/// Runs `dist show`.
+///
+/// # Errors
+/// What the server refuses.
+pub(crate) async fn run(args: &ShowArgs, session: &Session) -> Result<(), CliError> {
+    let wanted = parse_revision(&args.release)?;
+    let release: Release = session.client()?.get(&paths::release(&wanted.app, &wanted.revision)).await?;
+    session.output.answer(&release, render)
+}
+
+fn render(look: &Look, release: &Release) -> String {
+    let manifest = &release.manifest;
+    let channels: Vec<String> = release.channels.iter().map(ToString::to_string).collect();
+    let source = &manifest.source;
+    let text = |field: &Option<String>| field.clone().unwrap_or_default();
+    let facts = [
+        ("release", format!("{} {}", release.app, release.name)),
+        ("id", release.id.to_string()),
+        ("parent", manifest.parent.map(|parent| parent.to_string()).unwrap_or_default()),
+        ("channels", channels.join(", ")),
+        ("published", format!("{} by {}", look.when(release.published_at), release.published_by)),
+        ("size", size(release.size_bytes)),
+        ("commit", text(&source.commit)),
+        ("branch", text(&source.branch)),
+        ("repository", text(&source.repository)),
+        ("run", text(&source.run_url)),
+    ];
+    let notes = manifest.notes.as_deref().unwrap_or_default().trim_end();
+    let blocks = [key_values(look, &facts), artifacts(look, release), links(&manifest.links), printable(notes)];
+    let shown = blocks.iter().map(|block| block.trim_end()).filter(|block| !block.is_empty());
+    shown.collect::<Vec<_>>().join("\n\n") + "\n"
+}
+
+/// One line for each link of a release.
+pub(crate) fn links(list: &[Link]) -> String {
+    let lines: Vec<String> =
+        list.iter().map(|link| format!("{} {} {}\n", link.platform, link.kind, printable(&link.url))).collect();
+    lines.concat()
+}
+
+fn artifacts(look: &Look, release: &Release) -> String {
+    let mut table = Table::new(&[
+        ("platform", Align::Left),
+        ("arch", Align::Left),
+        ("kind", Align::Left),
+        ("file", Align::Left),
+        ("size", Align::Right),
+        ("sha256", Align::Left),
+    ]);
+    for line in &release.manifest.artifacts {
+        table.row([
+            line.platform.to_string(),
+            line.arch.to_string(),
+            line.kind.to_string(),
+            line.filename.to_string(),
+            size(line.size),
+            line.sha256.short(),
+        ]);
+    }
+    if table.is_empty() { String::new() } else { table.render(look) }
+}

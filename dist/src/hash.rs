@@ -1,0 +1,125 @@
+//! The digests of a plan's files: each file read once, several at a time.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use protocol::{Digest, ErrorCode};
+
+use crate::error::CliError;
+use crate::plan::{PlannedFile, Stamp};
+use crate::ui::{Bar, Terminal};
+
+/// The digest of each file, in order. Blocks; uses every core.
+///
+/// # Errors
+/// [`ErrorCode::ArtifactUnreadable`], or [`ErrorCode::ArtifactChanged`] when a file is not what it was when it was planned.
+pub(crate) fn hash_files(files: &[PlannedFile], terminal: &Terminal) -> Result<Vec<Digest>, CliError> {
+    // One file may be several artifacts; it is read once.
+    let mut distinct: Vec<(&Path, Stamp)> =
+        files.iter().map(|file| (file.path.as_path(), file.stamp)).collect::<BTreeMap<_, _>>().into_iter().collect();
+    // The largest first, so that it is not what all others are done waiting for.
+    distinct.sort_by_key(|(_, stamp)| std::cmp::Reverse(stamp.size_bytes));
+    let bar = terminal.bar("hashing", distinct.iter().map(|(_, stamp)| stamp.size_bytes).sum(), 0);
+    let digests = hash_all(&distinct, &bar);
+    bar.finish();
+    let digests = digests?;
+    Ok(files.iter().map(|file| digests[file.path.as_path()]).collect())
+}
+
+fn hash_all<'a>(files: &[(&'a Path, Stamp)], bar: &Bar) -> Result<BTreeMap<&'a Path, Digest>, CliError> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(BTreeMap::new());
+    let work = || -> Result<(), CliError> {
+        while let Some((path, stamp)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let digest = hash_file(path, *stamp, bar)?;
+            done.lock().expect("no thread panics while it holds this lock").insert(*path, digest);
+        }
+        Ok(())
+    };
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get).min(files.len());
+    std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        handles.into_iter().try_for_each(|handle| handle.join().expect("hashing does not panic"))
+    })?;
+    Ok(done.into_inner().expect("no thread panicked while it held this lock"))
+}
+
+fn hash_file(path: &Path, stamp: Stamp, bar: &Bar) -> Result<Digest, CliError> {
+    let unreadable = |error| {
+        CliError::new(ErrorCode::ArtifactUnreadable, format!("{} cannot be read", path.display())).caused_by(error)
+    };
+    let file = open_unchanged(path, stamp)?;
+    let (digest, size_bytes) = objstore::hash_reader(Watched { inner: &file, bar }).map_err(unreadable)?;
+    if size_bytes == stamp.size_bytes && Stamp::of(&file).map_err(unreadable)? == stamp {
+        Ok(digest)
+    } else {
+        Err(changed(path))
+    }
+}
+
+/// Opens a file that must be what it was.
+///
+/// # Errors
+/// [`ErrorCode::ArtifactUnreadable`] or [`ErrorCode::ArtifactChanged`].
+pub(crate) fn open_unchanged(path: &Path, stamp: Stamp) -> Result<File, CliError> {
+    let open = || -> io::Result<(File, Stamp)> {
+        let file = File::open(path)?;
+        let now = Stamp::of(&file)?;
+        Ok((file, now))
+    };
+    let (file, now) = open().map_err(|error| {
+        CliError::new(ErrorCode::ArtifactUnreadable, format!("{} cannot be read", path.display())).caused_by(error)
+    })?;
+    if now == stamp { Ok(file) } else { Err(changed(path)) }
+}
+
+/// What is told when a file is not what it was.
+pub(crate) fn changed(path: &Path) -> CliError {
+    CliError::new(ErrorCode::ArtifactChanged, format!("{} changed while it was being published", path.display()))
+        .hint("wait for whatever writes it, then run the same command again")
+}
+
+/// Tells the progress bar of every byte that passes.
+struct Watched<'a> {
+    inner: &'a File,
+    bar: &'a Bar,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.bar.advance(count as u64);
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(path: &Path) -> Stamp {
+        Stamp::of(&File::open(path).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn each_file_is_hashed_and_a_changed_one_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+        std::fs::write(&one, b"one").unwrap();
+        std::fs::write(&two, b"").unwrap();
+        let files = [(one.as_path(), stamp(&one)), (two.as_path(), stamp(&two))];
+        let digests = hash_all(&files, &Bar::hidden()).unwrap();
+        assert_eq!(digests[one.as_path()], Digest::of(b"one"));
+        assert_eq!(digests[two.as_path()], Digest::of(b""));
+
+        std::fs::write(&one, b"longer").unwrap();
+        assert_eq!(hash_all(&files, &Bar::hidden()).unwrap_err().code(), ErrorCode::ArtifactChanged);
+        std::fs::remove_file(&one).unwrap();
+        assert_eq!(hash_all(&files, &Bar::hidden()).unwrap_err().code(), ErrorCode::ArtifactUnreadable);
+    }
+}

@@ -1,0 +1,20 @@
+//! How `dist` speaks: answers on stdout, everything else on stderr.
+//!
+//! What a person reads is rendered by pure functions that are handed a [`Look`]; [`Output`] and [`Terminal`] are the only
+//! places that write.
+
+mod log;
+mod look;
+mod output;
+mod report;
+mod size;
+mod table;
+mod terminal;
+
+pub(crate) use log::{render_log, render_oneline};
+pub(crate) use look::{Look, Times};
+pub(crate) use output::{Format, Output, write_json, write_stdout};
+pub(crate) use report::render_error;
+pub(crate) use size::{parse_size, size};
+pub(crate) use table::{Align, Table, key_values, printable};
+pub(crate) use terminal::{Bar, Terminal, Voice};

@@ -1,0 +1,346 @@
+//! Sending one object: from where the server has got to, straight from disk, and on after every cut.
+//!
+//! The semantics are those of draft-ietf-httpbis-resumable-upload: `PATCH` with `Upload-Offset` and `Upload-Complete`,
+//! `HEAD` to ask how far it got. No byte that the server reported to have is sent again.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use protocol::{AppSlug, Digest, ErrorCode, paths};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use reqwest::{Body, Method, RequestBuilder, Response, StatusCode};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::client::{Again, Client, Failure, Repeat, WORK_TIMEOUT};
+use crate::error::CliError;
+use crate::hash::{changed, open_unchanged};
+use crate::plan::Stamp;
+use crate::ui::Bar;
+
+/// How much is read from disk at a time.
+const READ_BYTES: usize = 1024 * 1024;
+
+/// How many reads may wait for the network.
+const READS_AHEAD: usize = 4;
+
+/// How long the network may take nothing while there is something to send.
+const STALL: Duration = Duration::from_mins(1);
+
+/// One object on this machine.
+#[derive(Debug, Clone)]
+pub(crate) struct LocalObject {
+    /// SHA-256 of its bytes.
+    pub(crate) digest: Digest,
+    /// The file that holds them.
+    pub(crate) path: PathBuf,
+    /// What the file was like when it was hashed.
+    pub(crate) stamp: Stamp,
+    /// Its name, for progress.
+    pub(crate) name: String,
+}
+
+/// Counts what goes over the wire.
+#[derive(Debug, Default)]
+pub(crate) struct Meter(AtomicU64);
+
+impl Meter {
+    /// Bytes so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// What went wrong in the thread that reads the file.
+#[derive(Clone, Default)]
+struct Trouble(Arc<Mutex<Option<io::Error>>>);
+
+impl Trouble {
+    fn set(&self, error: io::Error) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    fn take(&self) -> Option<io::Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Sends one object.
+pub(crate) struct Upload<'a> {
+    /// To whom.
+    pub(crate) client: &'a Client,
+    /// Into which app.
+    pub(crate) app: &'a AppSlug,
+    /// What.
+    pub(crate) object: &'a LocalObject,
+    /// Most bytes in one request, where something on the way limits them.
+    pub(crate) chunk_bytes: Option<u64>,
+    /// Where progress shows.
+    pub(crate) bar: Bar,
+    /// Where bytes are counted.
+    pub(crate) meter: Arc<Meter>,
+}
+
+/// How far the server has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Complete,
+    At(u64),
+}
+
+impl Upload<'_> {
+    /// Sends what the server lacks, which begins at `offset`. Failures count in a row: whoever gets on may go on.
+    ///
+    /// # Errors
+    /// [`ErrorCode::ArtifactChanged`] when the file is not what was hashed, or what the server refuses.
+    pub(crate) async fn run(&self, offset: u64) -> Result<(), CliError> {
+        let (mut at, mut failed) = (offset, 0);
+        // What an earlier run sent may have been of a file that then changed. The server dropped it: once more, from nothing.
+        let mut may_restart = offset > 0;
+        loop {
+            let progress = match self.send(at).await {
+                Ok(progress) => progress,
+                Err(failure) if failure.error.code() == ErrorCode::DigestMismatch && may_restart => {
+                    may_restart = false;
+                    self.ask().await?
+                }
+                Err(failure) => {
+                    failed += 1;
+                    self.recover(failure, failed).await?
+                }
+            };
+            match progress {
+                Progress::Complete => return Ok(()),
+                Progress::At(offset) => {
+                    failed = if offset > at { 0 } else { failed };
+                    at = offset.min(self.size());
+                    self.bar.set(at);
+                }
+            }
+        }
+    }
+
+    fn size(&self) -> u64 {
+        self.object.stamp.size_bytes
+    }
+
+    fn path(&self) -> String {
+        paths::object(self.app, &self.object.digest)
+    }
+
+    /// Sends one request from `at` on.
+    async fn send(&self, at: u64) -> Result<Progress, Failure> {
+        let length = (self.size() - at).min(self.chunk_bytes.unwrap_or(u64::MAX));
+        let is_last = at + length == self.size();
+        let file = open_unchanged(&self.object.path, self.object.stamp).map_err(Failure::last)?;
+        let sent = Arc::new(Meter::default());
+        let trouble = Trouble::default();
+        let request = self
+            .client
+            .request(Method::PATCH, &self.path())
+            .header("Upload-Offset", at)
+            .header("Upload-Complete", if is_last { "?1" } else { "?0" })
+            .header(CONTENT_TYPE, "application/partial-upload")
+            .header(CONTENT_LENGTH, length)
+            .body(self.body(file, at, length, &sent, &trouble));
+        let outcome = self.send_watched(request, length, &sent).await;
+        // What went wrong with the file is why the request went wrong.
+        if let Some(error) = trouble.take() {
+            return Err(Failure::last(self.reading_failed(error)));
+        }
+        match read_progress(outcome?.headers(), self.size()) {
+            Some(Progress::At(offset)) if offset <= at => Err(self.not_understood("took nothing of what was sent")),
+            Some(progress) => Ok(progress),
+            None if is_last => Ok(Progress::Complete),
+            None => Ok(Progress::At(at + length)),
+        }
+    }
+
+    /// Sends a request, unless the network takes nothing for too long. Once all is sent the server has work to do.
+    async fn send_watched(&self, request: RequestBuilder, length: u64, sent: &Meter) -> Result<Response, Failure> {
+        let attempt = self.client.attempt(request);
+        tokio::pin!(attempt);
+        loop {
+            let before = sent.bytes();
+            let patience = if before >= length { WORK_TIMEOUT } else { STALL };
+            match tokio::time::timeout(patience, &mut attempt).await {
+                Ok(outcome) => return outcome,
+                Err(_) if sent.bytes() > before => {}
+                Err(_) => return Err(Failure::timeout(self.client.server(), patience)),
+            }
+        }
+    }
+
+    /// The bytes from `at` on, read in a thread of their own while others are on the way.
+    fn body(&self, mut file: File, at: u64, length: u64, sent: &Arc<Meter>, trouble: &Trouble) -> Body {
+        if length == 0 {
+            return Body::from(Bytes::new());
+        }
+        let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(READS_AHEAD);
+        let (stamp, trouble) = (self.object.stamp, trouble.clone());
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = read_pieces(&mut file, at, length, stamp, &sender) {
+                trouble.set(error);
+                // Cuts the request. Nobody receives it where the request has failed already.
+                let _ = sender.blocking_send(Err(io::ErrorKind::InvalidData.into()));
+            }
+        });
+        let (bar, meter, sent) = (self.bar.clone(), Arc::clone(&self.meter), Arc::clone(sent));
+        Body::wrap_stream(ReceiverStream::new(receiver).inspect(move |piece| {
+            let bytes = piece.as_ref().map_or(0, |piece| piece.len() as u64);
+            sent.add(bytes);
+            meter.add(bytes);
+            bar.advance(bytes);
+        }))
+    }
+
+    fn reading_failed(&self, error: io::Error) -> CliError {
+        let path = &self.object.path;
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => changed(path),
+            _ => CliError::new(ErrorCode::ArtifactUnreadable, format!("{} cannot be read", path.display()))
+                .caused_by(error),
+        }
+    }
+
+    /// Waits if that may help, and asks where to go on.
+    async fn recover(&self, failure: Failure, failed: u32) -> Result<Progress, CliError> {
+        match failure.error.code() {
+            ErrorCode::UploadOffsetMismatch if failed <= self.client.policy().retries => {
+                if let Some(progress) = read_progress(&failure.headers, self.size()) {
+                    return Ok(progress);
+                }
+            }
+            // Whoever sends it will be done or gone; what they sent need not be sent again.
+            ErrorCode::UploadInProgress => {
+                let failure = Failure { again: Again::Unsent(None), ..failure };
+                self.client.wait(failure, failed, Repeat::Freely).await?;
+            }
+            ErrorCode::DigestMismatch => return Err(changed(&self.object.path).details(failure.error.facts().clone())),
+            _ => self.client.wait(failure, failed, Repeat::Freely).await?,
+        }
+        self.ask().await
+    }
+
+    /// Asks how far the server has got.
+    async fn ask(&self) -> Result<Progress, CliError> {
+        let mut failed = 0;
+        loop {
+            let attempt = self.client.attempt(self.client.request(Method::HEAD, &self.path()));
+            let outcome = tokio::time::timeout(STALL, attempt).await;
+            match outcome.unwrap_or_else(|_| Err(Failure::timeout(self.client.server(), STALL))) {
+                Ok(response) => {
+                    return read_progress(response.headers(), self.size())
+                        .ok_or_else(|| self.not_understood("did not say how far it got").error);
+                }
+                // It knows nothing of this upload: the next attempt starts over, or finds out why it may not.
+                Err(failure) if failure.status == Some(StatusCode::NOT_FOUND) => return Ok(Progress::At(0)),
+                Err(failure) => {
+                    failed += 1;
+                    self.client.wait(failure, failed, Repeat::Freely).await?;
+                }
+            }
+        }
+    }
+
+    fn not_understood(&self, what: &str) -> Failure {
+        let message = format!("{} {what} for {}", self.client.server(), self.object.digest.short());
+        let failure = Failure::last(CliError::new(ErrorCode::ServerAnswerInvalid, message));
+        Failure { again: Again::Unknown, ..failure }
+    }
+}
+
+/// What the headers say: `Upload-Complete: ?1`, `Upload-Offset: N`, or, of an object that is whole, its length.
+fn read_progress(headers: &HeaderMap, size_bytes: u64) -> Option<Progress> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let number = |name: &str| text(name).and_then(|text| text.parse::<u64>().ok());
+    match (text("upload-complete"), number("upload-offset")) {
+        (Some("?1"), _) => Some(Progress::Complete),
+        (_, Some(offset)) => Some(Progress::At(offset)),
+        (None, None) if headers.contains_key("etag") && number("content-length") == Some(size_bytes) => {
+            Some(Progress::Complete)
+        }
+        _ => None,
+    }
+}
+
+fn read_pieces(
+    file: &mut File,
+    at: u64,
+    length: u64,
+    stamp: Stamp,
+    sender: &mpsc::Sender<io::Result<Bytes>>,
+) -> io::Result<()> {
+    file.seek(SeekFrom::Start(at))?;
+    let mut left = length;
+    while left > 0 {
+        let mut piece = vec![0; usize::try_from(left).unwrap_or(READ_BYTES).min(READ_BYTES)];
+        file.read_exact(&mut piece)?;
+        left -= piece.len() as u64;
+        // The last piece is held back until the file is known to be what it was.
+        if left == 0 && Stamp::of(file)? != stamp {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        if sender.blocking_send(Ok(Bytes::from(piece))).is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn headers_say_how_far_it_got() {
+        let check = |headers: &[(&'static str, &'static str)], expected: Option<Progress>| {
+            let map = headers
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+                .collect();
+            assert_eq!(read_progress(&map, 10), expected, "{headers:?}");
+        };
+        check(&[("upload-offset", "7"), ("upload-complete", "?0")], Some(Progress::At(7)));
+        check(&[("upload-offset", "7")], Some(Progress::At(7)));
+        check(&[("upload-offset", "10"), ("upload-complete", "?1")], Some(Progress::Complete));
+        check(&[("etag", "\"x\""), ("content-length", "10")], Some(Progress::Complete));
+        check(&[("etag", "\"x\""), ("content-length", "9")], None);
+        check(&[("upload-offset", "x")], None);
+        check(&[], None);
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_never_arrives_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, vec![1; 3 * READ_BYTES]).unwrap();
+        let mut file = File::open(&path).unwrap();
+        let stamp = Stamp::of(&file).unwrap();
+        let (sender, mut receiver) = mpsc::channel(8);
+        read_pieces(&mut file, 1, stamp.size_bytes - 1, stamp, &sender).unwrap();
+        let mut arrived = 0;
+        while let Ok(Ok(piece)) = receiver.try_recv() {
+            arrived += piece.len() as u64;
+        }
+        assert_eq!(arrived, stamp.size_bytes - 1);
+
+        File::options().append(true).open(&path).unwrap().set_len(stamp.size_bytes - 5).unwrap();
+        assert!(read_pieces(&mut file, 0, stamp.size_bytes, stamp, &sender).is_err());
+        let other = Stamp { size_bytes: stamp.size_bytes, modified: None };
+        assert!(read_pieces(&mut file, 0, 10, other, &sender).is_err());
+        assert!(receiver.try_recv().is_ok_and(|piece| piece.is_ok_and(|piece| piece.len() == READ_BYTES)));
+    }
+}
