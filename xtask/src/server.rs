@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::process;
 
@@ -40,8 +40,24 @@ impl Server {
     /// When it cannot be started or does not say in time where it listens; the error carries the
     /// end of what it said instead.
     pub fn start(distd: &Path, data: &Path) -> Result<Self> {
+        Self::start_command(Command::new(distd), data)
+    }
+
+    /// The same under `strace`, which writes the system calls named in `calls` to `trace`, in the
+    /// order in which they happened, with the path of each file.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_traced(distd: &Path, data: &Path, calls: &str, trace: &Path) -> Result<Self> {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-y", "-s", "24", "-e", &format!("trace={calls}"), "-o"]).arg(trace).arg(distd);
+        Self::start_command(strace, data)
+    }
+
+    fn start_command(mut command: Command, data: &Path) -> Result<Self> {
         let log = tempfile::tempfile().context("cannot create a file for the server's log")?;
-        let mut child = Command::new(distd)
+        let program = process::describe(&command);
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .stdin(Stdio::null())
@@ -49,7 +65,7 @@ impl Server {
             .stderr(log.try_clone().context("cannot share the server's log")?)
             .process_group(0)
             .spawn()
-            .with_context(|| format!("cannot start {}", distd.display()))?;
+            .with_context(|| format!("cannot start {program}"))?;
         let stdout = child.stdout.take().context("the server has no standard output")?;
         let mut server = Self { child, url: String::new(), log };
         match watch_stdout(stdout).recv_timeout(PATIENCE) {
@@ -87,7 +103,7 @@ impl Server {
     /// # Errors
     /// When it does not end in time, or with anything but exit code 0.
     pub fn stop(mut self) -> Result<()> {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).context("cannot signal the server")?;
+        self.signal(Signal::TERM)?;
         let told = Instant::now();
         while told.elapsed() < PATIENCE {
             match self.try_wait()? {
@@ -104,9 +120,14 @@ impl Server {
     /// # Errors
     /// When it cannot be killed.
     pub fn kill(&mut self) -> Result<()> {
-        self.child.kill().context("cannot kill the server")?;
+        self.signal(Signal::KILL)?;
         self.child.wait().context("cannot wait for the killed server")?;
         Ok(())
+    }
+
+    /// Signals the server's process group: itself, and what it runs under.
+    fn signal(&self, signal: Signal) -> Result<()> {
+        kill_process_group(Pid::from_child(&self.child), signal).context("cannot signal the server")
     }
 
     fn quote_log(&mut self, problem: &str) -> anyhow::Error {
@@ -120,7 +141,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // Both fail only for a server that has already been waited for.
-        let _ = self.child.kill();
+        let _ = self.signal(Signal::KILL);
         let _ = self.child.wait();
     }
 }

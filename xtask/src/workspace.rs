@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::process;
@@ -80,6 +80,22 @@ pub struct Binaries {
     pub dist: PathBuf,
     /// The server.
     pub distd: PathBuf,
+}
+
+impl Binaries {
+    /// The programs that were built together with the running test.
+    ///
+    /// # Errors
+    /// When they are not there.
+    pub fn of_this_build() -> Result<Self> {
+        let test = env::current_exe().context("cannot tell where this test is")?;
+        let folder = test.ancestors().nth(2).context("the test is not in a build folder")?;
+        let [dist, distd] = ["dist", "distd"].map(|name| folder.join(name));
+        for program in [&dist, &distd] {
+            ensure!(program.exists(), "{} is not there: run `cargo build --workspace` first", program.display());
+        }
+        Ok(Self { dist, distd })
+    }
 }
 
 /// Builds `dist` and `distd`, cargo's progress visible on standard error.
