@@ -43,7 +43,7 @@ Exit codes:
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Address of the server, such as <https://dist.example.com>
+    /// Address of the server, an http or https URL
     #[arg(long, global = true, env = "DIST_SERVER", value_name = "URL")]
     pub(crate) server: Option<String>,
     /// Token to send with every request
@@ -70,45 +70,31 @@ pub(crate) struct Global {
     pub(crate) retries: u32,
 }
 
-/// Every command.
+/// Every command. Its help is the documentation of its arguments; only groups of commands have theirs here.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Create, list and show apps
     #[command(subcommand)]
     App(app::AppCommand),
-    /// Write a dist.json from the artifacts found here
     Init(init::InitArgs),
-    /// Check everything that a push would check before it sends a byte
     Check(check::CheckArgs),
-    /// Publish a release
     Push(push::PushArgs),
     /// Commands for continuous integration
     #[command(subcommand)]
     Ci(ci::CiCommand),
-    /// Fetch the files of a release, verified, continuing what is there
     Pull(pull::PullArgs),
-    /// Show the history of an app
     Log(log::LogArgs),
-    /// Show one release
     Show(show::ShowArgs),
-    /// List the channels of an app
     Channels(channels::ChannelsArgs),
-    /// Move a channel to a release
     Promote(promote::PromoteArgs),
-    /// Move a channel back along its own history
     Rollback(rollback::RollbackArgs),
-    /// Show how a channel moved
     Reflog(reflog::ReflogArgs),
     /// Create, list and revoke tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
-    /// Show who the token is and what it may do
     Whoami(whoami::WhoamiArgs),
-    /// Show who changed what
     Audit(audit::AuditArgs),
-    /// Print the completion script of a shell
     Completions(completions::CompletionsArgs),
-    /// Print the manual page, or write all of them into a folder
     Man(man::ManArgs),
     /// Print documents that are generated from the code
     #[command(subcommand, hide = true)]

@@ -81,14 +81,14 @@ enum Base {
 }
 
 impl Download<'_> {
-    /// Makes the file; returns how many bytes were fetched, 0 when it was there already.
+    /// Makes the file; returns how many bytes that took, or `None` when it was there already.
     ///
     /// # Errors
     /// [`ErrorCode::FileExists`] when other content has the name, [`ErrorCode::DigestMismatch`] when the server's bytes are
     /// wrong, and what goes wrong with disk and network.
-    pub(crate) async fn run(&self) -> Result<u64, CliError> {
+    pub(crate) async fn run(&self) -> Result<Option<u64>, CliError> {
         let (path, base) = match self.blocking(find).await? {
-            Found::Whole => return Ok(0),
+            Found::Whole => return Ok(None),
             Found::Part(path, base) => (path, base),
         };
         let opened = path.clone();
@@ -109,7 +109,7 @@ impl Download<'_> {
         }
         drop(part);
         self.blocking(move |job| job.put_in_place(&path)).await?;
-        Ok(fetched)
+        Ok(Some(fetched))
     }
 
     /// Fetches the rest; `false` where the whole then has another digest.
@@ -173,7 +173,7 @@ impl Download<'_> {
                 }
                 Ok(Ok(None)) if room > 0 => break Err(self.not_understood("sent less than there is")),
                 Ok(Ok(None)) => break Ok(()),
-                Ok(Err(error)) => break Err(Failure::transport(self.client.server(), error)),
+                Ok(Err(error)) => break Err(Failure::transport(self.client.server(), &error)),
                 Err(_) => break Err(stalled()),
             }
         };

@@ -141,7 +141,7 @@ impl Push<'_> {
                 }
                 MissingApp::Refuse => {
                     let app = &self.plan.header.app;
-                    Err(error.or_hint(format!("create it with `dist app create {app}`, or give --create-app")))
+                    Err(error.hint(format!("create it with `dist app create {app}`, or give --create-app")))
                 }
             },
             outcome => outcome,

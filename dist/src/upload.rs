@@ -1,7 +1,8 @@
 //! Sending one object: from where the server has got to, straight from disk, and on after every cut.
 //!
 //! The semantics are those of draft-ietf-httpbis-resumable-upload: `PATCH` with `Upload-Offset` and `Upload-Complete`,
-//! `HEAD` to ask how far it got. No byte that the server reported to have is sent again.
+//! `HEAD` to ask how far it got. No byte that the server reported to have is sent again, and none is sent while another
+//! request for the same object may still be arriving: that one is waited for.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -98,35 +99,45 @@ enum Progress {
     At(u64),
 }
 
+/// Where an upload stands, as far as this side knows.
+struct State {
+    /// The next byte to send.
+    at: u64,
+    /// Failures in a row.
+    failed: u32,
+    /// The server said so, and nobody else was sending.
+    is_settled: bool,
+    /// Bytes that another run sent may be to blame for a wrong digest.
+    may_restart: bool,
+}
+
+impl State {
+    fn go_on(&mut self, offset: u64) {
+        self.failed = if offset > self.at { 0 } else { self.failed };
+        (self.at, self.is_settled) = (offset, true);
+    }
+}
+
 impl Upload<'_> {
     /// Sends what the server lacks, which begins at `offset`. Failures count in a row: whoever gets on may go on.
     ///
     /// # Errors
     /// [`ErrorCode::ArtifactChanged`] when the file is not what was hashed, or what the server refuses.
     pub(crate) async fn run(&self, offset: u64) -> Result<(), CliError> {
-        let (mut at, mut failed) = (offset, 0);
-        // What an earlier run sent may have been of a file that then changed. The server dropped it: once more, from nothing.
-        let mut may_restart = offset > 0;
+        let mut state = State { at: offset, failed: 0, is_settled: offset == 0, may_restart: offset > 0 };
         loop {
-            let progress = match self.send(at).await {
-                Ok(progress) => progress,
-                Err(failure) if failure.error.code() == ErrorCode::DigestMismatch && may_restart => {
-                    may_restart = false;
-                    self.ask().await?
-                }
-                Err(failure) => {
-                    failed += 1;
-                    self.recover(failure, failed).await?
-                }
+            // Where someone else may still be sending, a request without bytes finds out without wasting any.
+            let outcome = if state.is_settled || state.at == self.size() {
+                self.send(state.at).await
+            } else {
+                self.probe(state.at).await
             };
-            match progress {
-                Progress::Complete => return Ok(()),
-                Progress::At(offset) => {
-                    failed = if offset > at { 0 } else { failed };
-                    at = offset.min(self.size());
-                    self.bar.set(at);
-                }
+            match outcome {
+                Ok(Progress::Complete) => return Ok(()),
+                Ok(Progress::At(offset)) => state.go_on(offset),
+                Err(failure) => self.recover(failure, &mut state).await?,
             }
+            self.bar.set(state.at);
         }
     }
 
@@ -145,14 +156,7 @@ impl Upload<'_> {
         let file = open_unchanged(&self.object.path, self.object.stamp).map_err(Failure::last)?;
         let sent = Arc::new(Meter::default());
         let trouble = Trouble::default();
-        let request = self
-            .client
-            .request(Method::PATCH, &self.path())
-            .header("Upload-Offset", at)
-            .header("Upload-Complete", if is_last { "?1" } else { "?0" })
-            .header(CONTENT_TYPE, "application/partial-upload")
-            .header(CONTENT_LENGTH, length)
-            .body(self.body(file, at, length, &sent, &trouble));
+        let request = self.patch(at, length, is_last).body(self.body(file, at, length, &sent, &trouble));
         let outcome = self.send_watched(request, length, &sent).await;
         // What went wrong with the file is why the request went wrong.
         if let Some(error) = trouble.take() {
@@ -164,6 +168,15 @@ impl Upload<'_> {
             None if is_last => Ok(Progress::Complete),
             None => Ok(Progress::At(at + length)),
         }
+    }
+
+    fn patch(&self, at: u64, length: u64, is_last: bool) -> RequestBuilder {
+        self.client
+            .request(Method::PATCH, &self.path())
+            .header("Upload-Offset", at)
+            .header("Upload-Complete", if is_last { "?1" } else { "?0" })
+            .header(CONTENT_TYPE, "application/partial-upload")
+            .header(CONTENT_LENGTH, length)
     }
 
     /// Sends a request, unless the network takes nothing for too long. Once all is sent the server has work to do.
@@ -213,43 +226,56 @@ impl Upload<'_> {
         }
     }
 
-    /// Waits if that may help, and asks where to go on.
-    async fn recover(&self, failure: Failure, failed: u32) -> Result<Progress, CliError> {
-        match failure.error.code() {
-            ErrorCode::UploadOffsetMismatch if failed <= self.client.policy().retries => {
-                if let Some(progress) = read_progress(&failure.headers, self.size()) {
-                    return Ok(progress);
-                }
+    /// Decides how to go on after a failure, and waits where that may help.
+    async fn recover(&self, failure: Failure, state: &mut State) -> Result<(), CliError> {
+        state.failed += 1;
+        state.is_settled = false;
+        match (failure.error.code(), read_progress(&failure.headers, self.size())) {
+            // The server looked, so nobody else is sending.
+            (ErrorCode::UploadOffsetMismatch, Some(Progress::At(offset)))
+                if state.failed <= self.client.policy().retries =>
+            {
+                state.go_on(offset);
+                Ok(())
             }
-            // Whoever sends it will be done or gone; what they sent need not be sent again.
-            ErrorCode::UploadInProgress => {
+            // What an earlier run sent may have been of a file that then changed. The server dropped it: from nothing.
+            (ErrorCode::DigestMismatch, _) if state.may_restart => {
+                *state = State { at: 0, failed: state.failed, is_settled: false, may_restart: false };
+                Ok(())
+            }
+            (ErrorCode::DigestMismatch, _) => Err(changed(&self.object.path).details(failure.error.facts().clone())),
+            (ErrorCode::UploadInProgress, _) => {
                 let failure = Failure { again: Again::Unsent(None), ..failure };
-                self.client.wait(failure, failed, Repeat::Freely).await?;
+                self.client.wait(failure, state.failed, Repeat::Freely).await?;
+                // As long as whoever sends gets on, there is no reason to give up.
+                if let Progress::At(offset) = self.ask().await?
+                    && offset > state.at
+                {
+                    (state.at, state.failed) = (offset, 0);
+                }
+                Ok(())
             }
-            ErrorCode::DigestMismatch => return Err(changed(&self.object.path).details(failure.error.facts().clone())),
-            _ => self.client.wait(failure, failed, Repeat::Freely).await?,
+            _ => self.client.wait(failure, state.failed, Repeat::Freely).await,
         }
-        self.ask().await
     }
 
-    /// Asks how far the server has got.
+    /// Asks with a request of no bytes where to go on. Unlike `HEAD` it is refused while someone else is sending.
+    async fn probe(&self, at: u64) -> Result<Progress, Failure> {
+        let request = self.patch(at, 0, false).body(Body::from(Bytes::new()));
+        let response = self.send_watched(request, 0, &Meter::default()).await?;
+        Ok(read_progress(response.headers(), self.size()).unwrap_or(Progress::At(at)))
+    }
+
+    /// Asks how far the server has got, whoever is sending.
     async fn ask(&self) -> Result<Progress, CliError> {
-        let mut failed = 0;
-        loop {
-            let attempt = self.client.attempt(self.client.request(Method::HEAD, &self.path()));
-            let outcome = tokio::time::timeout(STALL, attempt).await;
-            match outcome.unwrap_or_else(|_| Err(Failure::timeout(self.client.server(), STALL))) {
-                Ok(response) => {
-                    return read_progress(response.headers(), self.size())
-                        .ok_or_else(|| self.not_understood("did not say how far it got").error);
-                }
-                // It knows nothing of this upload: the next attempt starts over, or finds out why it may not.
-                Err(failure) if failure.status == Some(StatusCode::NOT_FOUND) => return Ok(Progress::At(0)),
-                Err(failure) => {
-                    failed += 1;
-                    self.client.wait(failure, failed, Repeat::Freely).await?;
-                }
+        let attempt = self.client.attempt(self.client.request(Method::HEAD, &self.path()));
+        match tokio::time::timeout(STALL, attempt).await {
+            Ok(Ok(response)) => Ok(read_progress(response.headers(), self.size()).unwrap_or(Progress::At(0))),
+            // Not an answer to rely on: the next request finds out.
+            Ok(Err(failure)) if failure.again == Again::Never && failure.status != Some(StatusCode::NOT_FOUND) => {
+                Err(failure.error)
             }
+            _ => Ok(Progress::At(0)),
         }
     }
 

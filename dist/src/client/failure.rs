@@ -39,9 +39,9 @@ impl Failure {
     }
 
     /// A failure without an answer.
-    pub(crate) fn transport(server: &ServerUrl, error: reqwest::Error) -> Self {
+    pub(crate) fn transport(server: &ServerUrl, error: &reqwest::Error) -> Self {
         // A request that was never sent cannot have been carried out; of any other that is not known.
-        let again = if is_certificate(&error) || error.is_builder() {
+        let again = if is_certificate(error) || error.is_builder() {
             Again::Never
         } else if error.is_connect() {
             Again::Unsent(None)
@@ -49,8 +49,8 @@ impl Failure {
             Again::Unknown
         };
         let doing = if error.is_connect() { "cannot reach" } else { "the connection was lost to" };
-        let told =
-            CliError::new(ErrorCode::ServerUnreachable, format!("{doing} {server}")).caused_by(error.without_url());
+        // The layers in between only say that they failed.
+        let told = CliError::new(ErrorCode::ServerUnreachable, format!("{doing} {server}: {}", root_cause(error)));
         Self::unanswered(told.hint("check the address and that the server runs"), again)
     }
 
@@ -90,6 +90,14 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     }
     let moment = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
     Some(Duration::try_from(moment.duration_since(now)).unwrap_or_default())
+}
+
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
 }
 
 fn is_certificate(error: &reqwest::Error) -> bool {

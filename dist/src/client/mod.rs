@@ -142,7 +142,7 @@ impl Client {
     /// When there is no answer, or none that is a success.
     pub(crate) async fn attempt(&self, request: RequestBuilder) -> Result<Response, Failure> {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let response = request.send().await.map_err(|error| Failure::transport(&self.server, error))?;
+        let response = request.send().await.map_err(|error| Failure::transport(&self.server, &error))?;
         if response.status().is_success() {
             Ok(response)
         } else {
@@ -189,7 +189,7 @@ impl Client {
     async fn read_json<T: DeserializeOwned>(&self, mut response: Response) -> Result<T, Failure> {
         let url = response.url().to_string();
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| Failure::transport(&self.server, error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| Failure::transport(&self.server, &error))? {
             if body.len() + chunk.len() > ANSWER_BYTES {
                 let message = format!("{url} answered more than {ANSWER_BYTES} bytes");
                 return Err(Failure::last(CliError::new(ErrorCode::ServerAnswerInvalid, message)));

@@ -13,11 +13,8 @@ use crate::ui::{Align, Look, Table, key_values};
 /// Create, list and show apps.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AppCommand {
-    /// Create an app
     Create(CreateArgs),
-    /// List the apps that the token may read
     List(ListArgs),
-    /// Show one app
     Show(ShowArgs),
 }
 

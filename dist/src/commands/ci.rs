@@ -11,7 +11,6 @@ use crate::session::Session;
 /// Commands for continuous integration.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CiCommand {
-    /// Publish a release from a pipeline
     Publish(CiPublishArgs),
 }
 

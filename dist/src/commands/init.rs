@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use protocol::dist_json::{ArtifactEntry, DistJson, FILE_NAME};
@@ -52,7 +52,7 @@ struct Initialized {
 /// # Errors
 /// [`ErrorCode::FileExists`] where there is a manifest, and what is wrong with names given as flags.
 pub(crate) fn run(args: &InitArgs, session: &Session) -> Result<(), CliError> {
-    let path = args.folder.join(FILE_NAME);
+    let path = if args.folder == Path::new(".") { PathBuf::from(FILE_NAME) } else { args.folder.join(FILE_NAME) };
     if path.exists() && !args.force {
         let message = format!("{} is there already", path.display());
         return Err(CliError::new(ErrorCode::FileExists, message).hint("edit it, or give --force to replace it"));
@@ -107,7 +107,7 @@ fn entry(found: &Found) -> ArtifactEntry {
     }
 }
 
-fn write(path: &std::path::Path, manifest: &DistJson, force: bool) -> Result<(), CliError> {
+fn write(path: &Path, manifest: &DistJson, force: bool) -> Result<(), CliError> {
     let mut text = serde_json::to_string_pretty(manifest)
         .map_err(|error| CliError::new(ErrorCode::Internal, "the manifest has no JSON form").caused_by(error))?;
     text.push('\n');

@@ -52,6 +52,8 @@ async fn fetch(
     revision: Option<&Revision>,
     limit: u32,
 ) -> Result<ReleasePage, CliError> {
+    // The log follows parents from somewhere; the list needs no beginning.
+    let path = if revision.is_some() { paths::log(app) } else { paths::releases(app) };
     let mut all = ReleasePage { releases: Vec::new(), next: None };
     let mut left = limit;
     loop {
@@ -60,7 +62,7 @@ async fn fetch(
             after: all.next.take(),
             limit: Some(left.min(limits::PAGE_ROWS_MAX)),
         };
-        let page: ReleasePage = client.get_query(&paths::log(app), &query).await?;
+        let page: ReleasePage = client.get_query(&path, &query).await?;
         left = left.saturating_sub(u32::try_from(page.releases.len()).unwrap_or(u32::MAX));
         let is_last = page.next.is_none() || page.releases.is_empty();
         all.releases.extend(page.releases);

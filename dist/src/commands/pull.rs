@@ -22,7 +22,7 @@ const DOWNLOADS: usize = 4;
 /// Fetch the files of a release, verified, continuing what is there
 ///
 /// A file that is there with the right SHA-256 is not fetched again; one that was cut off is continued. Files whose names
-/// collide go into <platform>-<arch>/.
+/// collide go into folders such as linux-x86_64/.
 #[derive(Debug, Args)]
 pub(crate) struct PullArgs {
     /// The release, as APP@REV
@@ -67,6 +67,8 @@ struct PulledFile {
     kind: Kind,
     sha256: Digest,
     size: u64,
+    /// `present`, or `fetched` in whole or in part.
+    status: &'static str,
     fetched_bytes: u64,
 }
 
@@ -96,7 +98,7 @@ pub(crate) async fn run(args: PullArgs, session: &Session) -> Result<(), CliErro
         app: wanted.app,
         release: ReleaseRef { id: release.id, name: release.name },
         directory: args.output.display().to_string(),
-        files: files.map(|((line, target), fetched_bytes)| pulled_file(line, &target, fetched_bytes)).collect(),
+        files: files.map(|((line, target), fetched)| pulled_file(line, &target, fetched)).collect(),
     };
     session.output.answer(&pulled, render)
 }
@@ -139,7 +141,7 @@ async fn fetch(
     app: &AppSlug,
     lines: &[ArtifactLine],
     targets: &[PathBuf],
-) -> Result<Vec<u64>, CliError> {
+) -> Result<Vec<Option<u64>>, CliError> {
     let existing = if args.force { Existing::Replace } else { Existing::Keep };
     let downloads = lines.iter().zip(targets).map(|(line, target)| async move {
         let bar = session.terminal.bar(line.filename.as_str(), line.size, 0);
@@ -153,7 +155,7 @@ async fn fetch(
 }
 
 /// Checks that every file is there and right; nothing is fetched.
-fn verify(lines: &[ArtifactLine], targets: &[PathBuf]) -> Result<Vec<u64>, CliError> {
+fn verify(lines: &[ArtifactLine], targets: &[PathBuf]) -> Result<Vec<Option<u64>>, CliError> {
     let mut problems = Vec::new();
     for (line, target) in lines.iter().zip(targets) {
         let at = target.display().to_string();
@@ -167,10 +169,14 @@ fn verify(lines: &[ArtifactLine], targets: &[PathBuf]) -> Result<Vec<u64>, CliEr
             ));
         }
     }
-    if problems.is_empty() { Ok(vec![0; lines.len()]) } else { Err(CliError::from_problems("the folder", &problems)) }
+    if problems.is_empty() {
+        Ok(vec![None; lines.len()])
+    } else {
+        Err(CliError::from_problems("the folder", &problems))
+    }
 }
 
-fn pulled_file(line: ArtifactLine, target: &Path, fetched_bytes: u64) -> PulledFile {
+fn pulled_file(line: ArtifactLine, target: &Path, fetched: Option<u64>) -> PulledFile {
     PulledFile {
         path: target.display().to_string(),
         platform: line.platform,
@@ -178,7 +184,8 @@ fn pulled_file(line: ArtifactLine, target: &Path, fetched_bytes: u64) -> PulledF
         kind: line.kind,
         sha256: line.sha256,
         size: line.size,
-        fetched_bytes,
+        status: if fetched.is_some() { "fetched" } else { "present" },
+        fetched_bytes: fetched.unwrap_or_default(),
     }
 }
 
@@ -190,7 +197,7 @@ fn render(look: &Look, pulled: &Pulled) -> String {
     let mut table = Table::new(&[("file", Align::Left), ("size", Align::Right), ("", Align::Left)]);
     for file in &pulled.files {
         let how = match file.fetched_bytes {
-            0 if file.size > 0 => "was there".to_owned(),
+            _ if file.status == "present" => "was there".to_owned(),
             fetched if fetched < file.size => format!("continued, {} fetched", size(fetched)),
             _ => "fetched".to_owned(),
         };

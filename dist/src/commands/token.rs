@@ -14,11 +14,8 @@ use crate::ui::{Align, Look, Table};
 /// Create, list and revoke tokens.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
-    /// Create a token
     Create(CreateArgs),
-    /// List all tokens, without their secrets
     List(ListArgs),
-    /// Revoke a token
     Revoke(RevokeArgs),
 }
 

@@ -2,6 +2,7 @@
 
 use protocol::Problem;
 use protocol::manifest::Change;
+use serde_json::Value;
 
 use super::Look;
 use super::table::printable;
@@ -23,7 +24,7 @@ pub(crate) fn render_error(look: &Look, error: &CliError) -> String {
         format!("{} {} ({})\n", look.bold("error:"), printable(&message), error.code()),
         list(several.iter().map(problem)),
         list(differences(error).iter().map(difference)),
-        list(candidates(error).into_iter().map(|candidate| format!("  {candidate}\n"))),
+        list(candidates(error, hint).into_iter().map(|candidate| format!("  {candidate}\n"))),
         hint.map(|hint| format!("{} {}\n", look.bold("hint:"), printable(hint))).unwrap_or_default(),
         error.request_id().map(|id| format!("request: {}\n", printable(id))).unwrap_or_default(),
     ]
@@ -52,19 +53,19 @@ fn shortened(value: &str) -> String {
     if line.chars().count() > 60 { line.chars().take(59).chain(['…']).collect() } else { line }
 }
 
-/// What an ambiguous or unknown revision may have meant: names, or releases.
-fn candidates(error: &CliError) -> Vec<String> {
+/// One candidate in words: a name as it is, or a release by name and id.
+fn candidate(value: &Value) -> Option<String> {
+    let field = |name: &str| value.get(name).and_then(Value::as_str);
+    let id = field("id").map(|id| id.get(..12).unwrap_or(id));
+    let words: Vec<&str> = value.as_str().into_iter().chain(field("name")).chain(id).collect();
+    (!words.is_empty()).then(|| words.join("  "))
+}
+
+/// What an ambiguous or unknown revision may have meant: names, or releases. What the hint tells is left out.
+fn candidates(error: &CliError, hint: Option<&str>) -> Vec<String> {
+    let is_news = |candidate: &String| hint.is_none_or(|hint| !hint.contains(candidate.as_str()));
     let Some(list) = error.facts().get("candidates").and_then(|list| list.as_array()) else { return Vec::new() };
-    list.iter()
-        .filter_map(|candidate| {
-            let field = |name: &str| candidate.get(name).and_then(|value| value.as_str());
-            let id = field("id").map(|id| id.get(..12).unwrap_or(id));
-            candidate.as_str().map(str::to_owned).or_else(|| {
-                Some([field("name"), id].into_iter().flatten().collect::<Vec<_>>().join("  "))
-                    .filter(|line| !line.is_empty())
-            })
-        })
-        .collect()
+    list.iter().filter_map(candidate).filter(is_news).collect()
 }
 
 fn list(items: impl ExactSizeIterator<Item = String>) -> String {

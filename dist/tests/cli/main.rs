@@ -1,0 +1,11 @@
+//! The command line against a real server, over real sockets.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod bad_input;
+mod channels;
+mod harness;
+mod proxy;
+mod publish;
+mod pull;
+mod resume;
