@@ -3,6 +3,7 @@
 //! One way for everything: `http` turns bytes into a call and an answer into bytes, `ops` decides whether and what, `db` and
 //! the object store do it. `web` draws the pages that people see. See `docs/ARCHITECTURE.md`.
 
+mod blocking;
 pub mod cli;
 pub mod db;
 pub mod http;

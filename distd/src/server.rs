@@ -86,7 +86,20 @@ impl Server {
 /// When one cannot be made.
 pub fn make_directories(data: &Path) -> Result<(), OpenError> {
     for path in std::iter::once(data.to_owned()).chain(DIRECTORIES.iter().map(|name| data.join(name))) {
-        fs::create_dir_all(&path).map_err(|source| OpenError::Directory { path, source })?;
+        create_durably(&path).map_err(|source| OpenError::Directory { path, source })?;
     }
     Ok(())
+}
+
+/// Makes a directory and those above it, and makes the name of each that is new durable.
+fn create_durably(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    create_durably(parent)?;
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => fs::File::open(parent)?.sync_all(),
+    }
 }

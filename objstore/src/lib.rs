@@ -65,6 +65,6 @@ pub use list::ListError;
 pub use lock::{DirLock, LockError};
 pub use read::{ObjectReader, ReadError};
 pub use store::{OpenError, Options, Store};
-pub use upload::{Upload, UploadError};
+pub use upload::{Sealed, Upload, UploadError};
 pub use verify::VerifyError;
 pub use write::{Put, WriteError};

@@ -95,7 +95,7 @@ impl Upload {
     pub fn park(mut self) -> Result<u64, UploadError> {
         let dir = self.path.parent().unwrap_or(&self.path);
         if let Err(error) = self.file.sync_data().and_then(|()| disk::sync_dir(dir)) {
-            self.discard()?;
+            self.remove_partial()?;
             return Err(UploadError::at(&self.path)(error));
         }
         Ok(self.offset)
@@ -109,25 +109,40 @@ impl Upload {
     /// [`UploadError::Incomplete`] when bytes are missing. [`UploadError::DigestMismatch`] when
     /// they are wrong; the partial is then removed. [`UploadError::Io`] when the bytes cannot be
     /// synced (the partial is removed as well) or not be moved to their place.
-    pub fn finish(mut self) -> Result<Put, UploadError> {
+    pub fn finish(self) -> Result<Put, UploadError> {
+        self.seal()?.publish()
+    }
+
+    /// Makes the bytes of the complete upload durable, and nothing visible yet: the first half of
+    /// [`Upload::finish`], for a caller that has something to record in between.
+    ///
+    /// # Errors
+    ///
+    /// As [`Upload::finish`], but for moving the bytes to their place.
+    pub fn seal(mut self) -> Result<Sealed, UploadError> {
         let (digest, size_bytes) = (self.session.digest(), self.size_bytes);
         if self.offset != size_bytes {
             return Err(UploadError::Incomplete { digest, size_bytes, offset: self.offset });
         }
         let actual = self.hasher.clone().finish();
         if actual != digest {
-            self.discard()?;
+            self.remove_partial()?;
             return Err(UploadError::DigestMismatch { expected: digest, actual });
         }
         if let Err(error) = disk::seal(&self.file) {
-            self.discard()?;
+            self.remove_partial()?;
             return Err(UploadError::at(&self.path)(error));
         }
-        let mut partial = TempPath::try_from_path(&self.path).map_err(UploadError::at(&self.path))?;
-        partial.disable_cleanup(true);
-        let was_new = self.session.store().publish(partial, &digest, size_bytes)?;
-        self.resumable = false;
-        Ok(Put { digest, size_bytes, was_new })
+        Ok(Sealed(self))
+    }
+
+    /// Drops what arrived.
+    ///
+    /// # Errors
+    ///
+    /// [`UploadError::Io`] when it cannot be removed.
+    pub fn discard(mut self) -> Result<(), UploadError> {
+        self.remove_partial()
     }
 
     /// One write, and everything that has to agree with how much it wrote, so that a disk that
@@ -150,9 +165,31 @@ impl Upload {
 
     /// Removes the partial. After a failed sync this is the only safe end: the kernel may have
     /// dropped the pages it could not write, and a second sync would claim that all is well.
-    fn discard(&mut self) -> Result<(), UploadError> {
+    fn remove_partial(&mut self) -> Result<(), UploadError> {
         self.resumable = false;
         disk::remove_file(&self.path).map_err(UploadError::at(&self.path))
+    }
+}
+
+/// A complete upload whose bytes are verified and durable, and that is no object yet. Dropping it keeps it, to be
+/// resumed at its end.
+#[derive(Debug)]
+pub struct Sealed(Upload);
+
+impl Sealed {
+    /// Makes it an object, durable on return: the second half of [`Upload::finish`].
+    ///
+    /// # Errors
+    ///
+    /// [`UploadError::Io`] when it cannot be moved to its place.
+    pub fn publish(self) -> Result<Put, UploadError> {
+        let Self(mut upload) = self;
+        let (digest, size_bytes) = (upload.session.digest(), upload.size_bytes);
+        let mut partial = TempPath::try_from_path(&upload.path).map_err(UploadError::at(&upload.path))?;
+        partial.disable_cleanup(true);
+        let was_new = upload.session.store().publish(partial, &digest, size_bytes)?;
+        upload.resumable = false;
+        Ok(Put { digest, size_bytes, was_new })
     }
 }
 

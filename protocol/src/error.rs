@@ -130,8 +130,6 @@ codes! {
         LinkInvalid = "link_invalid",
         /// The release notes cannot be read or are too long.
         NotesInvalid = "notes_invalid",
-        /// A digest is not 64 lowercase hexadecimal digits.
-        DigestInvalid = "digest_invalid",
         /// The bytes received do not have the digest they were announced with.
         DigestMismatch = "digest_mismatch",
         /// The size announced is not the size it is.
@@ -180,8 +178,8 @@ codes! {
         UploadInProgress = "upload_in_progress",
         /// The channel has no earlier release to go back to.
         NothingToRollBack = "nothing_to_roll_back",
-        /// The release was never on this channel.
-        NeverOnChannel = "never_on_channel",
+        /// The release was not on the channel before its current one.
+        RollbackTargetInvalid = "rollback_target_invalid",
         /// A file that would be overwritten is not one this command wrote.
         FileExists = "file_exists",
     }

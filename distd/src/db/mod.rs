@@ -19,6 +19,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tokio::sync::{Semaphore, TryAcquireError};
 
+use crate::blocking::blocking;
 pub use convert::{Corrupt, DbError};
 pub use migrate::MigrateError;
 
@@ -144,13 +145,6 @@ impl Readers {
 impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
         self.1.idle.lock().unwrap_or_else(PoisonError::into_inner).extend(self.0.take());
-    }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! An object as a response body: read ahead on a blocking thread, a few chunks in memory.
+//! An object as a response body: read ahead, a few chunks in memory, no thread held while the client takes its time.
 
 use std::io;
 use std::ops::Range;
@@ -10,11 +10,13 @@ use objstore::{Digest, ObjectReader};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use crate::blocking::blocking;
+
 /// Bytes read at once.
-const CHUNK_BYTES: usize = 256 * 1024;
+const CHUNK_BYTES: usize = 512 * 1024;
 
 /// Chunks between the disk and the network.
-const CHUNKS_AHEAD: usize = 4;
+const CHUNKS_AHEAD: usize = 2;
 
 /// Boundary of a `multipart/byteranges` body: as unlikely in the content as the digest itself.
 fn boundary(digest: &Digest) -> String {
@@ -66,11 +68,11 @@ impl Piece {
 fn send(reader: ObjectReader, pieces: Vec<Piece>) -> Body {
     let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
     let reader = Arc::new(reader);
-    tokio::task::spawn_blocking(move || {
+    tokio::spawn(async move {
         for piece in pieces {
             let sent = match piece {
-                Piece::Text(text) => sender.blocking_send(Ok(text)).is_ok(),
-                Piece::Bytes(range) => send_range(&reader, range, &sender),
+                Piece::Text(text) => sender.send(Ok(text)).await.is_ok(),
+                Piece::Bytes(range) => send_range(&reader, range, &sender).await,
             };
             if !sent {
                 return;
@@ -81,16 +83,17 @@ fn send(reader: ObjectReader, pieces: Vec<Piece>) -> Body {
 }
 
 /// `false` when the client went away or the object could not be read.
-fn send_range(reader: &ObjectReader, range: Range<u64>, sender: &mpsc::Sender<io::Result<Bytes>>) -> bool {
+async fn send_range(reader: &Arc<ObjectReader>, range: Range<u64>, sender: &mpsc::Sender<io::Result<Bytes>>) -> bool {
     let mut at = range.start;
     while at < range.end {
         let wanted = usize::try_from(range.end - at).unwrap_or(usize::MAX).min(CHUNK_BYTES);
-        let chunk = read_exactly(reader, at, wanted);
+        let reader = Arc::clone(reader);
+        let chunk = blocking(move || read_exactly(&reader, at, wanted)).await;
         if let Err(error) = &chunk {
             tracing::error!(%error, at, "an object cannot be read; the download ends here");
         }
         let is_bad = chunk.is_err();
-        if sender.blocking_send(chunk).is_err() || is_bad {
+        if sender.send(chunk).await.is_err() || is_bad {
             return false;
         }
         at += wanted as u64;

@@ -116,7 +116,7 @@ fn classify(error: &OpError) -> (StatusCode, ErrorCode) {
         OpError::ReleaseExists { .. } => (Status::CONFLICT, Code::ReleaseExists),
         OpError::RefMoved { .. } => (Status::CONFLICT, Code::RefMoved),
         OpError::NothingToRollBack { .. } => (Status::CONFLICT, Code::NothingToRollBack),
-        OpError::NeverOnChannel { .. } => (Status::CONFLICT, Code::NeverOnChannel),
+        OpError::RollbackTargetInvalid { .. } => (Status::CONFLICT, Code::RollbackTargetInvalid),
         OpError::DigestMismatch { .. } => (Status::UNPROCESSABLE_ENTITY, Code::DigestMismatch),
         OpError::SizeMismatch { .. } => (Status::UNPROCESSABLE_ENTITY, Code::SizeMismatch),
         OpError::UpdateInvalid(_) => (Status::UNPROCESSABLE_ENTITY, Code::UpdateInvalid),
@@ -158,6 +158,7 @@ fn hint(error: &OpError) -> Option<String> {
         }
         OpError::ReleaseExists { .. } => Some("a name is taken for good: raise the version or build".to_owned()),
         OpError::RefMoved { .. } => Some("read it again, decide again, try again".to_owned()),
+        OpError::RollbackTargetInvalid { .. } => Some("dist promote moves a channel to any release".to_owned()),
         OpError::NoSpace { .. } => Some("free space on the server, or lower its reserve".to_owned()),
         _ => None,
     }

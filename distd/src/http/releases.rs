@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use protocol::api::{PageQuery, RefsAnswer, Release, ReleasePage};
+use protocol::api::{LogQuery, PageQuery, RefsAnswer, Release, ReleasePage};
 use protocol::{AppSlug, ErrorBody, Revision};
 
 use super::error::ApiError;
@@ -54,14 +54,14 @@ pub(super) async fn show(
 
 /// A release and its parents, nearest first. Needs `read:APP` unless the app is public.
 #[utoipa::path(get, path = "/api/v1/apps/{app}/log", tag = "releases", operation_id = "releases_log",
-    params(("app" = String, Path), PageQuery), security((), ("token" = [])),
+    params(("app" = String, Path), LogQuery), security((), ("token" = [])),
     responses((status = 200, body = ReleasePage), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub(super) async fn log(
     State(server): State<Server>,
     caller: Caller,
     Params(app): Params<AppSlug>,
-    QueryOf(query): QueryOf<PageQuery>,
+    QueryOf(query): QueryOf<LogQuery>,
 ) -> Answer<ReleasePage> {
     Ok(Json(ops::releases::log(&server, caller, app, query).await?))
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::caller::Record;
 use super::page::Page;
-use super::resolve::{candidates, load, resolve};
+use super::resolve::{channel_names, closest, load, resolve};
 use super::{Caller, OpError, check_reason, release_id};
 use crate::Server;
 use crate::db;
@@ -108,23 +108,22 @@ pub(super) fn move_channel(
 ) -> Result<Moved, OpError> {
     let name = RefName::Channel(channel.clone());
     let edit = Edit { name: name.clone(), expected, new: Some(to.id.into()) };
-    let changes = apply(tx, app, std::slice::from_ref(&edit), line)?;
-    let change = &changes[0];
-    let from = change.old.map(|old| release_ref(tx, app, release_id(old))).transpose()?;
-    if !change.is_noop() {
-        let action =
-            if line.action == Action::Rollback { AuditAction::ChannelRollback } else { AuditAction::ChannelPromote };
-        let record = Record {
-            action,
-            app: Some(app),
-            subject: name.to_string(),
-            old: from.as_ref().map(|from| from.id.to_string()),
-            new: Some(to.id.to_string()),
-            reason: line.reason,
-            details: json!({ "from": from, "to": to }),
-        };
-        caller.record(tx, line.at, record)?;
+    let changes = apply(tx, app, &[edit], line)?;
+    let from = changes[0].old.map(|old| release_ref(tx, app, release_id(old))).transpose()?;
+    if changes[0].is_noop() {
+        return Ok(Moved { channel, from, to });
     }
+    let is_rollback = line.action == Action::Rollback;
+    let record = Record {
+        action: if is_rollback { AuditAction::ChannelRollback } else { AuditAction::ChannelPromote },
+        app: Some(app),
+        subject: name.to_string(),
+        old: from.as_ref().map(|from| from.id.to_string()),
+        new: Some(to.id.to_string()),
+        reason: line.reason,
+        details: json!({ "from": from, "to": to }),
+    };
+    caller.record(tx, line.at, record)?;
     Ok(Moved { channel, from, to })
 }
 
@@ -168,7 +167,7 @@ pub(super) fn find(connection: &Connection, app: &AppSlug, channel: &ChannelName
         None => Err(OpError::ChannelNotFound {
             app: app.clone(),
             channel: channel.clone(),
-            candidates: candidates(connection, app, channel.as_str())?,
+            candidates: closest(channel.as_str(), &channel_names(connection, app)?),
         }),
     }
 }

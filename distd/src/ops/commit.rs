@@ -18,6 +18,7 @@ use super::channels::{apply, ref_moved};
 use super::negotiate::{missing, no_space};
 use super::{Caller, OpError, check_reason, release_id};
 use crate::Server;
+use crate::blocking::blocking;
 use crate::db;
 
 /// A commit whose request is in order; whether it goes through depends on the state of the app.
@@ -136,8 +137,7 @@ fn judge_existing(store: &Store, plan: &Plan, existing: ReleaseId) -> Result<Ver
 
 async fn put_manifest(server: &Server, bytes: Vec<u8>) -> Result<(), OpError> {
     let store = server.store.clone();
-    let put = tokio::task::spawn_blocking(move || store.put(&bytes)).await;
-    put.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())).map(|_| ()).map_err(no_space)
+    blocking(move || store.put(&bytes)).await.map(|_| ()).map_err(no_space)
 }
 
 fn publish(

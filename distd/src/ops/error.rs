@@ -84,7 +84,7 @@ pub enum OpError {
         digest: Digest,
     },
     /// A release needs objects that this app does not hold.
-    #[error("{count} objects of the release were not uploaded to {app}", count = objects.len())]
+    #[error("the release needs objects that were not uploaded to {app}: {count}", count = objects.len())]
     ObjectMissing {
         /// The app.
         app: AppSlug,
@@ -184,9 +184,9 @@ pub enum OpError {
         /// The channel.
         channel: ChannelName,
     },
-    /// The release was never on the channel.
-    #[error("{release} was never on {channel} of {app}")]
-    NeverOnChannel {
+    /// The release is not one that the channel can go back to.
+    #[error("{app} {channel} cannot go back to {release}: it was not on the channel before the current release")]
+    RollbackTargetInvalid {
         /// The app.
         app: AppSlug,
         /// The channel.

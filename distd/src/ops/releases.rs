@@ -1,7 +1,7 @@
 //! Releases: one by revision, all by age, and a release with its parents.
 
 use objstore::{ReadError, Store};
-use protocol::api::{PageQuery, RefsAnswer, Release, ReleasePage};
+use protocol::api::{LogQuery, PageQuery, RefsAnswer, Release, ReleasePage};
 use protocol::{AppSlug, RefName, ReleaseId, ReleaseManifest, Revision, limits};
 use refs::sqlite::RefKind;
 use rusqlite::Connection;
@@ -55,11 +55,9 @@ pub(crate) async fn log(
     server: &Server,
     caller: Caller,
     app: AppSlug,
-    query: PageQuery,
+    query: LogQuery,
 ) -> Result<ReleasePage, OpError> {
-    let start =
-        query.after.or(query.revision).ok_or_else(|| OpError::RequestInvalid("revision is missing".to_owned()))?;
-    let start: Revision = start.parse()?;
+    let start: Revision = query.after.unwrap_or(query.revision).parse()?;
     let rows = parse_limit(query.limit)? as usize;
     let store = server.store.clone();
     server

@@ -14,6 +14,9 @@ const CANDIDATES: usize = 5;
 /// Releases looked at for one prefix: enough to see that it is ambiguous.
 const MOST_MATCHES: u32 = 6;
 
+/// Newest releases among which an error looks for candidates.
+const RECENT: u32 = 50;
+
 /// The release that a revision names. A channel goes before a release name, and a release name before an id.
 pub(super) fn resolve(connection: &Connection, app: &AppSlug, revision: &Revision) -> Result<ReleaseRow, OpError> {
     let mut steps = revision.steps();
@@ -99,16 +102,27 @@ fn unknown(app: &AppSlug, revision: &Revision, why: String) -> OpError {
 }
 
 /// Channels and recent releases, those most like `text` first.
-pub(super) fn candidates(connection: &Connection, app: &AppSlug, text: &str) -> Result<Vec<String>, OpError> {
-    let channels = refs::sqlite::list(connection, app, RefKind::Channels)?;
-    let channels = channels.into_iter().filter_map(|found| match found.name {
+fn candidates(connection: &Connection, app: &AppSlug, text: &str) -> Result<Vec<String>, OpError> {
+    let recent = db::releases::list(connection, app, None, RECENT)?;
+    let mut names = channel_names(connection, app)?;
+    names.extend(recent.into_iter().map(|row| row.name.to_string()));
+    Ok(closest(text, &names))
+}
+
+/// The channels of an app, by name.
+pub(super) fn channel_names(connection: &Connection, app: &AppSlug) -> Result<Vec<String>, OpError> {
+    let found = refs::sqlite::list(connection, app, RefKind::Channels)?;
+    let channels = found.into_iter().filter_map(|found| match found.name {
         RefName::Channel(name) => Some(name.to_string()),
         _ => None,
     });
-    let recent = db::releases::list(connection, app, None, 50)?;
-    let names: Vec<String> = channels.chain(recent.into_iter().map(|row| row.name.to_string())).collect();
+    Ok(channels.collect())
+}
+
+/// Those of `names` that are most like `text`, or the first few where none is.
+pub(super) fn closest(text: &str, names: &[String]) -> Vec<String> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let close = similar::get_close_matches(text, &names, CANDIDATES, 0.5);
     let chosen = if close.is_empty() { names.into_iter().take(CANDIDATES).collect() } else { close };
-    Ok(chosen.into_iter().map(str::to_owned).collect())
+    chosen.into_iter().map(str::to_owned).collect()
 }

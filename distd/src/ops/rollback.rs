@@ -50,7 +50,7 @@ fn target(
         return if was_there {
             Ok(release.to_ref())
         } else {
-            Err(OpError::NeverOnChannel { app: app.clone(), channel: channel.clone(), release: release.name })
+            Err(OpError::RollbackTargetInvalid { app: app.clone(), channel: channel.clone(), release: release.name })
         };
     }
     let nothing = || OpError::NothingToRollBack { app: app.clone(), channel: channel.clone() };

@@ -1,7 +1,7 @@
 //! Upload: the bytes of one object, possibly in several requests.
 //!
-//! The request's task hands chunks to a blocking thread that hashes and writes them. The thread outlives the request:
-//! when a client goes away in the middle, what arrived is kept for the next request.
+//! The request's task hands chunks to a second task that hashes and writes them, several at a time, on a blocking thread. The
+//! second task outlives the request: when a client goes away in the middle, what arrived is kept for the next request.
 
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use super::caller::Record;
 use super::{Caller, OpError};
 use crate::Server;
+use crate::blocking::blocking;
 use crate::db;
 
 /// How long the server waits for the next byte of a body.
@@ -50,20 +51,22 @@ pub(crate) struct Part {
     pub(crate) is_last: bool,
 }
 
-/// How far an object has got; `None` where the app neither negotiated nor published it.
+/// How far an object has got; `None` where the app did not negotiate it, or the caller may not publish to it.
 pub(crate) async fn progress(
     server: &Server,
     caller: &Caller,
     app: AppSlug,
     digest: Digest,
 ) -> Result<Option<Progress>, OpError> {
-    caller.require(Need::Publish(&app))?;
+    if !caller.may(Need::Publish(&app)) {
+        return Ok(None);
+    }
     let store = server.store.clone();
     server
         .db
         .read(move |connection| {
             let Some(pending) = db::objects::pending(connection, &app, &digest)? else { return Ok(None) };
-            if pending.is_received {
+            if pending.is_received && store.len(&digest)? == Some(pending.size) {
                 return Ok(Some(Progress { offset: pending.size, is_complete: true }));
             }
             let offset = store.upload_offset(app.as_str(), &digest)?.unwrap_or(0);
@@ -82,30 +85,22 @@ pub(crate) async fn receive<E>(
     caller.require(Need::Publish(&part.app))?;
     let (app, digest) = (part.app.clone(), part.digest);
     let pending = server.db.read(move |connection| db::objects::pending(connection, &app, &digest)).await?;
+    let is_held = |size| Ok::<_, OpError>(server.store.len(&digest)? == Some(size));
     let Some(pending) = pending else {
         linger(&mut body).await;
         return Err(OpError::ObjectNotNegotiated { app: part.app, digest });
     };
-    if pending.is_received {
+    if pending.is_received && is_held(pending.size)? {
         linger(&mut body).await;
         return already_received(&part, pending.size);
     }
     let (chunks, queue) = mpsc::channel(CHUNKS_IN_FLIGHT);
-    let (server, is_last) = (server.clone(), part.is_last);
+    let is_last = part.is_last;
     // On its own, so that it runs to its end when the request is dropped.
-    let writing = tokio::spawn(async move {
-        let store = server.store.clone();
-        let to_write = part.clone();
-        let written = tokio::task::spawn_blocking(move || write_part(&store, &to_write, pending.size, queue)).await;
-        let progress = written.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
-        if progress.is_complete {
-            mark_received(&server, caller, &part, pending.size).await?;
-        }
-        Ok(progress)
-    });
+    let taking = tokio::spawn(take_in(server.clone(), caller, part, pending.size, queue));
     let fed = feed(body, chunks, is_last, digest).await;
-    let written = writing.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-    match (fed, written) {
+    let taken = taking.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+    match (fed, taken) {
         (_, Err(error)) | (Err(error), Ok(_)) => Err(error),
         (Ok(()), Ok(progress)) => Ok(progress),
     }
@@ -164,26 +159,69 @@ async fn linger<E>(body: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin)) {
 }
 
 /// Writes what comes through the queue. A queue that closes without an end is a cut connection: what arrived is kept.
-fn write_part(store: &Store, part: &Part, size: u64, mut queue: mpsc::Receiver<Chunk>) -> Result<Progress, OpError> {
-    let mut upload = store.upload(part.app.as_str(), part.digest, size).map_err(refused)?;
-    if upload.offset() != part.offset {
-        let actual = upload.offset();
-        upload.park().map_err(refused)?;
-        return Err(OpError::UploadOffsetMismatch { digest: part.digest, given: part.offset, actual });
-    }
-    while let Some(chunk) = queue.blocking_recv() {
-        match chunk {
-            Chunk::Bytes(bytes) => upload.write(&bytes).map_err(refused)?,
-            Chunk::End { is_last: true } => return finish(upload),
-            Chunk::End { is_last: false } => break,
+async fn take_in(
+    server: Server,
+    caller: Caller,
+    part: Part,
+    size: u64,
+    mut queue: mpsc::Receiver<Chunk>,
+) -> Result<Progress, OpError> {
+    let store = server.store.clone();
+    let opening = part.clone();
+    let mut upload = blocking(move || open(&store, &opening, size)).await?;
+    let mut is_last = None;
+    while is_last.is_none() {
+        let mut batch = Vec::with_capacity(CHUNKS_IN_FLIGHT);
+        if queue.recv_many(&mut batch, CHUNKS_IN_FLIGHT).await == 0 {
+            is_last = Some(false);
         }
+        let end;
+        (upload, end) = blocking(move || write(upload, &batch)).await?;
+        is_last = is_last.or(end);
     }
-    Ok(Progress { offset: upload.park().map_err(refused)?, is_complete: false })
+    if is_last == Some(true) {
+        return finish(&server, caller, &part, upload).await;
+    }
+    let offset = blocking(move || upload.park()).await.map_err(refused)?;
+    Ok(Progress { offset, is_complete: false })
 }
 
-fn finish(upload: Upload) -> Result<Progress, OpError> {
-    let put = upload.finish().map_err(refused)?;
-    Ok(Progress { offset: put.size_bytes, is_complete: true })
+fn open(store: &Store, part: &Part, size: u64) -> Result<Upload, OpError> {
+    let upload = store.upload(part.app.as_str(), part.digest, size).map_err(refused)?;
+    if upload.offset() != part.offset {
+        let actual = upload.offset();
+        return Err(OpError::UploadOffsetMismatch { digest: part.digest, given: part.offset, actual });
+    }
+    Ok(upload)
+}
+
+/// Writes chunks in order, and tells whether the body ended among them. An object that turns out longer than announced is
+/// another object: what arrived of it is dropped.
+fn write(mut upload: Upload, batch: &[Chunk]) -> Result<(Upload, Option<bool>), OpError> {
+    for chunk in batch {
+        match chunk {
+            Chunk::End { is_last } => return Ok((upload, Some(*is_last))),
+            Chunk::Bytes(bytes) => {
+                if let Err(error) = upload.write(bytes) {
+                    if matches!(error, UploadError::TooLong { .. }) {
+                        upload.discard().map_err(refused)?;
+                    }
+                    return Err(refused(error));
+                }
+            }
+        }
+    }
+    Ok((upload, None))
+}
+
+/// Makes the object durable under the partial's name, notes that the app has it, then gives it its own name. A crash in
+/// between leaves a whole partial, from which the next request continues without sending a byte again.
+async fn finish(server: &Server, caller: Caller, part: &Part, upload: Upload) -> Result<Progress, OpError> {
+    let size = upload.size_bytes();
+    let sealed = blocking(move || upload.seal()).await.map_err(refused)?;
+    mark_received(server, caller, part, size).await?;
+    blocking(move || sealed.publish()).await.map_err(refused)?;
+    Ok(Progress { offset: size, is_complete: true })
 }
 
 fn refused(error: UploadError) -> OpError {

@@ -78,7 +78,7 @@ async fn rolling_back_goes_back_along_the_reflog_and_never_forward() {
     assert_eq!(to(read(admin.post(roll, &json!({"reason": "again"})).await).await), "1.0.0");
     refused(admin.post(roll, &json!({})).await, StatusCode::CONFLICT, ErrorCode::NothingToRollBack).await;
     let never = json!({"to": "3.0.0"});
-    refused(admin.post(roll, &never).await, StatusCode::CONFLICT, ErrorCode::NeverOnChannel).await;
+    refused(admin.post(roll, &never).await, StatusCode::CONFLICT, ErrorCode::RollbackTargetInvalid).await;
 
     let reflog: ReflogPage = read(admin.get("/api/v1/apps/acme/channels/beta/reflog").await).await;
     let actions: Vec<_> = reflog.entries.iter().map(|line| (line.seq, line.action.as_str())).collect();
@@ -92,7 +92,8 @@ async fn rolling_back_goes_back_along_the_reflog_and_never_forward() {
     assert_eq!(parent.name.to_string(), "1.0.0");
     let log: ReleasePage = read(admin.get("/api/v1/apps/acme/log?revision=stable&limit=2").await).await;
     assert_eq!(log.releases.len(), 2);
-    let rest: ReleasePage = read(admin.get(&format!("/api/v1/apps/acme/log?after={}", log.next.unwrap())).await).await;
+    let rest: ReleasePage =
+        read(admin.get(&format!("/api/v1/apps/acme/log?revision=stable&after={}", log.next.unwrap())).await).await;
     assert_eq!((rest.releases.len(), rest.next), (1, None));
 }
 
@@ -139,7 +140,6 @@ async fn every_change_leaves_its_audit_event_in_one_chain() {
     for event in &page.events {
         let mut value = serde_json::to_value(event).unwrap();
         value.as_object_mut().unwrap().remove("hash");
-        value["at"] = json!(format!("{:.3}", event.at));
         assert_eq!(Digest::of(&serde_json_canonicalizer::to_vec(&value).unwrap()), event.hash, "{value}");
     }
     let promote = &page.events[0];

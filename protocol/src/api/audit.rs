@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use objstore::Digest;
 use refs::AppSlug;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
@@ -90,7 +90,8 @@ impl fmt::Display for AuditAction {
 pub struct AuditEvent {
     /// Counts events from 1 without a gap.
     pub seq: u64,
-    /// When.
+    /// When, with exactly three digits after the second: as it is hashed.
+    #[serde(serialize_with = "milliseconds")]
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// Which token did it; `local` for a command on the data directory.
@@ -123,6 +124,10 @@ pub struct AuditEvent {
     /// The hash of this event.
     #[schema(value_type = String)]
     pub hash: Digest,
+}
+
+fn milliseconds<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{at:.3}"))
 }
 
 /// Some events.

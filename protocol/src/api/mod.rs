@@ -15,5 +15,5 @@ pub use channels::{
 pub use push::{
     CommitRequest, Committed, MissingObject, NegotiateRequest, Negotiated, RefMove, RefUpdate, RefsAnswer, WantedObject,
 };
-pub use releases::{PageQuery, Release, ReleasePage, ReleaseRef};
+pub use releases::{LogQuery, PageQuery, Release, ReleasePage, ReleaseRef};
 pub use tokens::{CreateToken, CreatedToken, Token, Tokens, Whoami};

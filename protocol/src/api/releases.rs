@@ -54,14 +54,27 @@ pub struct ReleasePage {
     pub next: Option<String>,
 }
 
+/// Where a log begins, and which part of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct LogQuery {
+    /// The release to begin with, by any revision.
+    pub revision: String,
+    /// `next` of the page before; the log goes on there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// Rows, 1 to 500; 50 unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 500)]
+    pub limit: Option<u32>,
+}
+
 /// Which part of a listing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct PageQuery {
-    /// For the log: where to begin, any revision. Every release, newest first, unless given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revision: Option<String>,
     /// `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
