@@ -259,15 +259,15 @@ fn with_query<Q: Serialize>(path: &str, query: &Q) -> String {
 
 #[cfg(test)]
 mod tests {
-    use protocol::api::{AuditAction, AuditQuery, PageQuery};
+    use protocol::api::{AuditAction, AuditQuery, LogQuery, PageQuery};
 
     use super::*;
 
     #[test]
     fn a_query_holds_what_has_a_value() {
         assert_eq!(with_query("/log", &PageQuery::default()), "/log");
-        let page = PageQuery { revision: Some("2.4.0+241".to_owned()), after: None, limit: Some(3) };
-        assert_eq!(with_query("/log", &page), "/log?limit=3&revision=2.4.0%2B241");
+        let log = LogQuery { revision: "2.4.0+241".to_owned(), after: None, limit: Some(3) };
+        assert_eq!(with_query("/log", &log), "/log?limit=3&revision=2.4.0%2B241");
         let audit = AuditQuery {
             actor: Some("ana & co".to_owned()),
             action: Some(AuditAction::AppCreate),

@@ -1,7 +1,7 @@
 //! `dist log`: the history of an app, or of one release.
 
 use clap::Args;
-use protocol::api::{PageQuery, ReleasePage};
+use protocol::api::{LogQuery, PageQuery, ReleasePage};
 use protocol::{AppSlug, Revision, limits, paths};
 
 use super::{parse_app, parse_revision};
@@ -52,17 +52,18 @@ async fn fetch(
     revision: Option<&Revision>,
     limit: u32,
 ) -> Result<ReleasePage, CliError> {
-    // The log follows parents from somewhere; the list needs no beginning.
-    let path = if revision.is_some() { paths::log(app) } else { paths::releases(app) };
     let mut all = ReleasePage { releases: Vec::new(), next: None };
     let mut left = limit;
     loop {
-        let query = PageQuery {
-            revision: revision.map(ToString::to_string),
-            after: all.next.take(),
-            limit: Some(left.min(limits::PAGE_ROWS_MAX)),
+        let (after, limit) = (all.next.take(), Some(left.min(limits::PAGE_ROWS_MAX)));
+        // The log follows parents from somewhere; the list needs no beginning.
+        let page: ReleasePage = match revision {
+            Some(revision) => {
+                let query = LogQuery { revision: revision.to_string(), after, limit };
+                client.get_query(&paths::log(app), &query).await?
+            }
+            None => client.get_query(&paths::releases(app), &PageQuery { after, limit }).await?,
         };
-        let page: ReleasePage = client.get_query(&path, &query).await?;
         left = left.saturating_sub(u32::try_from(page.releases.len()).unwrap_or(u32::MAX));
         let is_last = page.next.is_none() || page.releases.is_empty();
         all.releases.extend(page.releases);

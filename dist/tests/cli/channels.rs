@@ -46,7 +46,7 @@ fn a_channel_that_is_not_where_it_was_expected_stays() {
     dist(&["promote", "acme@1.0.0", "new", "--expect", "none"]).ok();
     dist(&["promote", "acme@1.1.0", "new", "--expect", "1.0.0"]).ok();
     dist(&["rollback", "acme@beta", "--to", "9.9.9"]).fails(1, "revision_unknown");
-    dist(&["rollback", "acme@new", "--to", "1.2.0"]).fails(5, "never_on_channel");
+    dist(&["rollback", "acme@new", "--to", "1.2.0"]).fails(5, "rollback_target_invalid");
     dist(&["promote", "acme@1.0.0", "lone"]).ok();
     dist(&["rollback", "acme@lone"]).fails(5, "nothing_to_roll_back");
 }
