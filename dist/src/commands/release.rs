@@ -45,7 +45,7 @@ pub(crate) struct ReleaseArgs {
     notes_file: Option<PathBuf>,
     /// A file of the release; the first one replaces the manifest's list. Repeatable
     ///
-    /// PATH[,platform=P][,arch=A][,kind=K][,filename=NAME], relative to the current folder. What is left out is read from the
+    /// `PATH[,platform=P][,arch=A][,kind=K][,filename=NAME]`, relative to the current folder. What is left out is read from the
     /// file. A pattern must match exactly one file.
     #[arg(long = "artifact", value_name = "PATH[,KEY=VALUE…]", value_parser = parse_artifact)]
     artifacts: Vec<ArtifactEntry>,

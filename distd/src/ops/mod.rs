@@ -1,6 +1,6 @@
 //! What the server does, and whether the caller may.
 //!
-//! An operation takes the [`Server`](crate::Server), the [`Caller`] and validated values, checks the caller's scopes, and
+//! An operation takes the [`Server`], the [`Caller`] and validated values, checks the caller's scopes, and
 //! answers with a protocol type or an [`OpError`]. It knows no HTTP. Whatever changes something writes its audit event in
 //! the transaction that makes the change.
 
