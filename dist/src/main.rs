@@ -53,7 +53,7 @@ fn run(command: cli::Command, session: &Session) -> Result<(), CliError> {
     let outcome = runtime.block_on(async {
         tokio::select! {
             outcome = commands::run(command, session) => outcome,
-            () = interrupted() => Err(CliError::new(ErrorCode::Interrupted, "interrupted")
+            () = interrupted() => Err(CliError::new(ErrorCode::Interrupted, "stopped before it was done")
                 .hint("what was transferred is kept; the same command continues from there")),
         }
     });

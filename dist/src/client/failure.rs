@@ -1,5 +1,7 @@
 //! A failed attempt: what the person is told, and whether to try again.
 
+use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -41,7 +43,7 @@ impl Failure {
     /// A failure without an answer.
     pub(crate) fn transport(server: &ServerUrl, error: &reqwest::Error) -> Self {
         // A request that was never sent cannot have been carried out; of any other that is not known.
-        let again = if is_certificate(error) || error.is_builder() {
+        let again = if is_tls(error) || error.is_builder() {
             Again::Never
         } else if error.is_connect() {
             Again::Unsent(None)
@@ -51,7 +53,12 @@ impl Failure {
         let doing = if error.is_connect() { "cannot reach" } else { "the connection was lost to" };
         // The layers in between only say that they failed.
         let told = CliError::new(ErrorCode::ServerUnreachable, format!("{doing} {server}: {}", root_cause(error)));
-        Self::unanswered(told.hint("check the address and that the server runs"), again)
+        let hint = if is_tls(error) {
+            "check that the server speaks https and that this machine trusts its certificate"
+        } else {
+            "check the address and that the server runs"
+        };
+        Self::unanswered(told.hint(hint), again)
     }
 
     /// A request that got no answer in time.
@@ -93,26 +100,21 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 }
 
 fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
+    let mut cause: &dyn Error = error;
     while let Some(next) = cause.source() {
         cause = next;
     }
     cause.to_string()
 }
 
-fn is_certificate(error: &reqwest::Error) -> bool {
-    let mut next: Option<&dyn std::error::Error> = Some(error);
-    while let Some(cause) = next {
-        let tls = cause.downcast_ref::<rustls::Error>().or_else(|| {
-            let io = cause.downcast_ref::<std::io::Error>()?;
-            io.get_ref()?.downcast_ref::<rustls::Error>()
-        });
-        if tls.is_some() {
-            return true;
-        }
-        next = cause.source();
+/// Whether TLS itself refused: another attempt meets the same certificate.
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    if error.is::<rustls::Error>() {
+        return true;
     }
-    false
+    // An io error passes its content over when asked for its source.
+    let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    inside.is_some_and(|inside| is_tls(inside)) || error.source().is_some_and(is_tls)
 }
 
 async fn read_bounded(mut response: Response) -> Vec<u8> {
@@ -193,6 +195,15 @@ mod tests {
         check("Sun, 06 Nov 1994 08:48:37 GMT", Some(0));
         check("soon", None);
         assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[test]
+    fn a_refusal_by_tls_is_found_however_deep_it_is_wrapped() {
+        let tls = || rustls::Error::General("no".to_owned());
+        assert!(is_tls(&tls()));
+        assert!(is_tls(&io::Error::other(tls())));
+        assert!(is_tls(&io::Error::other(io::Error::other(tls()))));
+        assert!(!is_tls(&io::Error::other("reset")));
     }
 
     #[test]

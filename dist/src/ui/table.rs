@@ -1,6 +1,6 @@
 //! Tables without lines: columns two spaces apart, never wider than the terminal.
 
-use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, TableStyle};
+use comfy_table::{Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, TableStyle};
 
 use super::Look;
 
@@ -64,7 +64,25 @@ impl Table {
                 Align::Right => CellAlignment::Right,
             });
         }
+        if let Some(width) = look.width {
+            keep_narrow_columns_whole(&mut table, width);
+        }
         lines(table.lines())
+    }
+}
+
+/// Where a table is too wide, its widest columns wrap; ids, names and times stay in one piece.
+fn keep_narrow_columns_whole(table: &mut comfy_table::Table, width: u16) {
+    let widths = table.column_max_content_widths();
+    let mut by_width: Vec<usize> = (0..widths.len()).collect();
+    by_width.sort_by_key(|column| widths[*column]);
+    let mut room = width - width / 3;
+    for column in by_width {
+        let Some(left) = room.checked_sub(widths[column].saturating_add(2)) else { return };
+        room = left;
+        if let Some(column) = table.column_mut(column) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
 }
 
@@ -114,8 +132,12 @@ mod tests {
 
     #[test]
     fn a_table_is_never_wider_than_the_terminal() {
-        let text = table().render(&look(Some(40)));
-        assert!(text.lines().all(|line| line.chars().count() <= 40), "{text}");
+        for width in [20, 40, 80] {
+            let text = table().render(&look(Some(width)));
+            assert!(text.lines().all(|line| line.chars().count() <= usize::from(width)), "{text}");
+        }
+        let narrow = table().render(&look(Some(40)));
+        assert!(narrow.contains("nightly  412.0 MiB"), "{narrow}");
     }
 
     #[test]

@@ -2,9 +2,12 @@
 //!
 //! Progress is drawn only where stderr is a terminal; elsewhere a log would fill with it.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+
+use super::size;
 
 /// How much is said on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +29,7 @@ pub(crate) struct Terminal {
 #[derive(Debug, Clone)]
 pub(crate) struct Bar(ProgressBar);
 
-const TEMPLATE: &str = "{prefix:24!} {bytes:>10} of {total_bytes:<10} {bar:20} {bytes_per_sec:>12} {eta:>4}";
+const TEMPLATE: &str = "{prefix:24!} {done:>10} of {all:<10} {bar:20} {rate:>12} {eta:>4}";
 
 impl Terminal {
     /// The stderr of this process.
@@ -41,8 +44,7 @@ impl Terminal {
         if self.bars.is_hidden() {
             return Bar(ProgressBar::hidden());
         }
-        let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = self.bars.add(ProgressBar::new(total).with_style(style.progress_chars("━╸ ")));
+        let bar = self.bars.add(ProgressBar::new(total).with_style(style()));
         bar.set_prefix(name.to_owned());
         bar.set_position(done);
         bar.reset_eta();
@@ -61,6 +63,23 @@ impl Terminal {
         // Clearing fails only where stderr is gone, and then there is nobody to tell.
         let _ = self.bars.clear();
         write_stderr(text);
+    }
+}
+
+/// Name, bytes of total, rate and time left, with sizes as everywhere.
+fn style() -> ProgressStyle {
+    let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style
+        .progress_chars("━╸ ")
+        .with_key("done", shown(|state| size(state.pos())))
+        .with_key("all", shown(|state| size(state.len().unwrap_or_default())))
+        .with_key("rate", shown(|state| format!("{:.1} MiB/s", state.per_sec() / (1024.0 * 1024.0))))
+}
+
+fn shown(text: fn(&ProgressState) -> String) -> impl Fn(&ProgressState, &mut dyn fmt::Write) + Clone {
+    move |state, line| {
+        // A line that cannot be written is not drawn.
+        let _ = line.write_str(&text(state));
     }
 }
 

@@ -3,8 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
-use protocol::Digest;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -55,6 +55,15 @@ impl Server {
         self.data.path()
     }
 
+    /// Waits until so many bytes of uploads are on its disk.
+    pub(crate) fn wait_for_upload(&self, size_bytes: u64) {
+        let started = Instant::now();
+        while folder_size(&self.data().join("uploads")) < size_bytes {
+            assert!(started.elapsed() < Duration::from_secs(30), "the upload does not arrive");
+            std::thread::yield_now();
+        }
+    }
+
     /// The text of a new token that may do so much.
     pub(crate) fn token(&self, scope: &str) -> String {
         make_token(self.data.path(), scope)
@@ -93,6 +102,13 @@ fn serve(data: &Path, address: &str) -> (Child, String) {
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let url = line.trim().strip_prefix("listening on ").expect("the server says where it listens").to_owned();
     (child, url)
+}
+
+fn folder_size(folder: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let size =
+        |path: PathBuf| if path.is_dir() { folder_size(&path) } else { path.metadata().map_or(0, |file| file.len()) };
+    entries.flatten().map(|entry| size(entry.path())).sum()
 }
 
 fn make_token(data: &Path, scope: &str) -> String {
@@ -192,6 +208,14 @@ impl From<Output> for Run {
 
 /// Bytes that do not compress and are the same every time.
 pub(crate) fn noise(len: usize) -> Vec<u8> {
-    let blocks = (0_u64..).flat_map(|block| *Digest::of(&block.to_le_bytes()).as_bytes());
-    blocks.take(len).collect()
+    // SplitMix64: fast also in a build for tests.
+    let mut bytes = Vec::with_capacity(len + 8);
+    let mut state = 0_u64;
+    while bytes.len() < len {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bytes.extend_from_slice(&(mixed ^ (mixed >> 27)).to_le_bytes());
+    }
+    bytes.truncate(len);
+    bytes
 }

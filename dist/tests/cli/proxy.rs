@@ -37,7 +37,8 @@ impl Proxy {
         let (server, ups, downs) = (server.to_owned(), Arc::clone(&up), Arc::clone(&down));
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let server = TcpStream::connect(&server).unwrap();
+                // A server that is down is a connection that is closed.
+                let Ok(server) = TcpStream::connect(&server) else { continue };
                 let (limit_up, limit_down) = match fate {
                     Fate::CutUp(bytes) | Fate::HoldUp(bytes) => (bytes, u64::MAX),
                     Fate::CutDown(bytes) => (u64::MAX, bytes),

@@ -81,6 +81,24 @@ fn a_server_that_restarts_is_waited_for() {
 }
 
 #[test]
+fn a_server_killed_in_the_middle_is_sent_only_the_rest() {
+    let project = Project::acme(&noise(24 * MIB));
+    let mut server = server_with_app(&project);
+    let proxy = Proxy::start(server.address(), Fate::HoldUp(16 * MIB as u64), 1);
+    let mut command = server.command(&project, PUBLISH);
+    command.env("DIST_SERVER", &proxy.url).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    proxy.met.recv().unwrap();
+    server.wait_for_upload(15 * MIB as u64);
+    server.kill();
+    server.start_again();
+    let published = Run::from(child.wait_with_output().unwrap()).json();
+    assert_eq!(published["status"], "published");
+    // The mebibyte that may have been on its way to the disk when the server died is sent again.
+    assert!(proxy.up() <= 25 * MIB as u64 + 16 * 1024, "{} bytes were sent", proxy.up());
+}
+
+#[test]
 #[cfg(unix)]
 fn an_interrupted_client_exits_130_and_says_how_to_go_on() {
     let project = Project::acme(&noise(8 * MIB));
