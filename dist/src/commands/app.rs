@@ -113,5 +113,9 @@ fn render_list(look: &Look, apps: &Apps) -> String {
             look.when(app.created_at),
         ]);
     }
-    if table.is_empty() { "No apps yet. `dist app create SLUG` makes one.\n".to_owned() } else { table.render(look) }
+    if table.is_empty() {
+        "No apps that you may read. `dist app create SLUG` makes one.\n".to_owned()
+    } else {
+        table.render(look)
+    }
 }

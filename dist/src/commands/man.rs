@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;
 use protocol::ErrorCode;
+use serde::Serialize;
 
 use crate::cli::Cli;
 use crate::error::CliError;
@@ -20,6 +21,14 @@ pub(crate) struct ManArgs {
     folder: Option<PathBuf>,
 }
 
+/// The document of `dist man DIR --json`.
+#[derive(Debug, Serialize)]
+struct Written {
+    schema: &'static str,
+    folder: String,
+    pages: usize,
+}
+
 /// Runs `dist man`.
 ///
 /// # Errors
@@ -31,9 +40,14 @@ pub(crate) fn run(args: &ManArgs, session: &Session) -> Result<(), CliError> {
         None => write_stdout(&String::from_utf8_lossy(&page(&root)?)),
         Some(folder) => {
             fs::create_dir_all(folder).map_err(|error| CliError::io("create", folder, error))?;
-            let count = write_pages(&root, "dist", folder)?;
-            session.terminal.note(&format!("{count} pages written to {}", folder.display()));
-            Ok(())
+            let document = Written {
+                schema: "dist.man/1",
+                folder: folder.display().to_string(),
+                pages: write_pages(&root, "dist", folder)?,
+            };
+            session.output.answer(&document, |_, document| {
+                format!("{} pages are written to {}.\n", document.pages, document.folder)
+            })
         }
     }
 }

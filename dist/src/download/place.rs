@@ -42,6 +42,10 @@ pub(super) fn find(job: &Job) -> Result<Found, CliError> {
     let folder = target.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|error| CliError::io("create", folder, error))?;
     let part = part_path(target, &job.digest);
+    // What is written must be this file, not one that a link leads to.
+    if fs::symlink_metadata(&part).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(file_exists(&part));
+    }
     let length = match fs::symlink_metadata(target) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Part(part, Base::Earlier)),
         Err(error) => return Err(CliError::io("read", target, error)),

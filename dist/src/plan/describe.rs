@@ -107,8 +107,11 @@ fn kind_warning(declared: &Declared, detected: Detected, at: &str) -> Option<Pro
     if said == shown || said == Kind::File || is_unsure {
         return None;
     }
-    let message = format!("declared as {said}, but its bytes look like {shown}");
-    Some(Problem::new(ErrorCode::KindMismatch, at, message))
+    let looks = match shown {
+        Kind::File => "show no known package format".to_owned(),
+        shown => format!("are those of a {shown}"),
+    };
+    Some(Problem::new(ErrorCode::KindMismatch, at, format!("declared as {said}, but its bytes {looks}")))
 }
 
 #[cfg(test)]
