@@ -185,7 +185,7 @@ impl Push<'_> {
         let message = format!("{} {} is published with other content", header.app, theirs.name);
         Err(CliError::new(ErrorCode::ReleaseExists, message)
             .hint("a name is taken for good: publish under another version or build")
-            .details(json!({ "release": { "id": theirs.id, "name": theirs.name }, "difference": difference })))
+            .details(json!({ "existing": theirs.id, "difference": difference })))
     }
 
     async fn upload(&mut self, missing: &[MissingObject]) -> Result<(), CliError> {

@@ -162,7 +162,7 @@ impl Download<'_> {
     fn wrong_bytes(&self) -> CliError {
         let message = format!("the bytes of {} do not have the digest {}", self.target.display(), self.digest);
         CliError::new(ErrorCode::DigestMismatch, message)
-            .hint("the object is damaged on the server or on the way: run distd fsck")
+            .hint("damaged on the way: try again; damaged on the server: sha256sum in its objects directory tells")
     }
 
     /// Runs file work off the async threads.
