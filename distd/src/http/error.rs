@@ -82,10 +82,7 @@ fn internal(error: &OpError) -> ApiError {
     let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
     let chain: Vec<String> = chain.map(ToString::to_string).collect();
     tracing::error!(error = chain.join(": "), "operation failed");
-    let is_full = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
-        .filter_map(|error| error.downcast_ref::<std::io::Error>())
-        .any(|error| error.kind() == std::io::ErrorKind::StorageFull);
-    if is_full {
+    if error.is_disk_full() {
         let message = "the server's disk is full";
         return ApiError::new(StatusCode::INSUFFICIENT_STORAGE, ErrorCode::InsufficientStorage, message)
             .hint("free space on the server; the upload continues where it stopped");

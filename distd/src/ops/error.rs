@@ -215,6 +215,15 @@ fn at_place(id: Option<&ReleaseId>) -> String {
 }
 
 impl OpError {
+    /// Whether the cause is a full disk.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        std::iter::successors(Some(self as &dyn std::error::Error), |error| error.source()).any(|error| {
+            let of_sqlite = error.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
+            let of_system = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+            of_sqlite == Some(rusqlite::ErrorCode::DiskFull) || of_system == Some(std::io::ErrorKind::StorageFull)
+        })
+    }
+
     /// A failure of the object store.
     pub(crate) fn storage(what: &'static str) -> impl FnOnce(Box<dyn std::error::Error + Send + Sync>) -> Self {
         move |source| Self::Storage { what, source }
