@@ -110,7 +110,8 @@ fn check_id(release: &Release) -> Result<(), CliError> {
         return Ok(());
     }
     let message = format!("the manifest of {} has the digest {id}, not {}", release.name, release.id);
-    Err(CliError::new(ErrorCode::ServerAnswerInvalid, message).hint("the server's index is damaged: its administrator has to look at it"))
+    Err(CliError::new(ErrorCode::ServerAnswerInvalid, message)
+        .hint("the server's index is damaged: its administrator has to look at it"))
 }
 
 fn is_wanted(line: &ArtifactLine, args: &PullArgs) -> bool {
