@@ -1,7 +1,26 @@
 //! `distd`, the dist server.
 
+use std::io::Write;
+use std::process::ExitCode;
+
 use clap::Parser;
 
-fn main() -> anyhow::Result<()> {
-    distd::cli::Cli::parse().run()
+fn main() -> ExitCode {
+    match distd::cli::Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where stderr is gone too there is no one left to tell.
+            let _ = writeln!(std::io::stderr(), "error: {}", explain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What went wrong and why, on one line. A cause that its effect quotes already is not said twice.
+fn explain(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said.as_str() {
+        "" => cause,
+        said if said.contains(&cause) => said.to_owned(),
+        said => format!("{said}: {cause}"),
+    })
 }

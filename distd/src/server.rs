@@ -56,7 +56,7 @@ pub enum OpenError {
         source: io::Error,
     },
     /// Another `distd` serves it.
-    #[error(transparent)]
+    #[error("another distd serves this data directory: {0}")]
     Lock(#[from] LockError),
     /// Its objects cannot be used.
     #[error(transparent)]
