@@ -8,8 +8,8 @@
 //!
 //! ```
 //! use protocol::AppRevision;
-//! let wanted: AppRevision = "acme@beta~1".parse()?;
-//! assert_eq!(protocol::paths::release(&wanted.app, &wanted.revision), "/api/v1/apps/acme/releases/beta~1");
+//! let wanted: AppRevision = "acme@beta~2".parse()?;
+//! assert_eq!(protocol::paths::release(&wanted.app, &wanted.revision), "/api/v1/apps/acme/releases/beta~2");
 //! # Ok::<(), protocol::revision::ParseRevisionError>(())
 //! ```
 
