@@ -38,6 +38,11 @@ pub fn detect<R: Read + Seek>(input: &mut R, size_bytes: u64, file_name: &str) -
     Ok(Detected { format, arch: arch.or_else(|| arch::of_file_name(file_name)) })
 }
 
+/// Tells the format from the bytes alone. A compressed file is a tar when it holds one.
+pub(crate) fn detect_bytes<R: Read + Seek>(input: &mut R, size_bytes: u64) -> io::Result<Format> {
+    Ok(detect(input, size_bytes, "")?.format)
+}
+
 type Found = Option<(Format, Option<&'static str>)>;
 
 fn detect_binary<R: Read + Seek>(head: &[u8], input: &mut R) -> io::Result<Found> {

@@ -14,7 +14,16 @@
 mod arch;
 mod detect;
 mod format;
+pub mod formats;
+mod input;
+mod inspection;
+mod limits;
+mod notes;
+mod report;
 mod zip_kind;
 
 pub use detect::{Detected, detect};
 pub use format::Format;
+pub use inspection::inspect;
+pub use limits::Limits;
+pub use report::{Details, Entries, Entry, Finding, INSPECTOR_VERSION, Icon, Report, Severity};

@@ -1,0 +1,16 @@
+//! Aab.
+
+use std::io::{Read, Seek};
+
+use serde::{Deserialize, Serialize};
+
+use crate::input::Input;
+use crate::notes::{Notes, Unreadable};
+
+/// What it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aab {}
+
+pub(crate) fn read<R: Read + Seek>(_input: &mut Input<R>, _notes: &mut Notes<'_>) -> Result<Aab, Unreadable> {
+    Ok(Aab {})
+}
