@@ -12,6 +12,8 @@
 //! ```
 
 mod arch;
+mod archive;
+pub mod certificates;
 mod detect;
 mod format;
 pub mod formats;
