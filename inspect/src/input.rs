@@ -20,6 +20,18 @@ impl<R: Read + Seek> Input<R> {
         self.size_bytes
     }
 
+    /// Takes `bytes` from what may still be read, for bytes that decompression made.
+    pub(crate) fn spend(&mut self, bytes: u64) -> io::Result<()> {
+        let left = self.left_bytes.checked_sub(bytes);
+        self.left_bytes = left.unwrap_or(0);
+        left.map(drop).ok_or_else(|| io::Error::other("more had to be decompressed than the limit allows"))
+    }
+
+    /// Bytes that may still be read.
+    pub(crate) fn left(&self) -> u64 {
+        self.left_bytes
+    }
+
     /// `len` bytes from `offset` on; fewer at the end of the artifact. The caller bounds `len`.
     pub(crate) fn read_at(&mut self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
         self.seek(SeekFrom::Start(offset))?;
