@@ -15,6 +15,7 @@ mod arch;
 mod archive;
 pub mod certificates;
 mod detect;
+mod executable;
 mod format;
 pub mod formats;
 mod input;
@@ -25,6 +26,7 @@ mod report;
 mod zip_kind;
 
 pub use detect::{Detected, detect};
+pub use executable::{Executable, ExecutableKind};
 pub use format::Format;
 pub use inspection::inspect;
 pub use limits::Limits;
