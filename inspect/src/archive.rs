@@ -87,20 +87,26 @@ impl<R: Read + Seek> Archive<'_, R> {
 
     /// The first `len` bytes of an entry, or as many as it has. Nothing is checked against the directory.
     pub(crate) fn read_head(&mut self, name: &str, len: u64) -> Result<Vec<u8>, Unreadable> {
+        let unreadable = |why: io::Error| Unreadable::new("entry-unreadable", name, why);
+        let mut bytes = Vec::new();
+        self.stream(name)?.take(len).read_to_end(&mut bytes).map_err(unreadable)?;
+        self.input.spend(bytes.len() as u64).map_err(unreadable)?;
+        Ok(bytes)
+    }
+
+    /// An entry to be read forward, for what lies far inside. It ends early rather than at more than the limit allows.
+    pub(crate) fn stream(&mut self, name: &str) -> Result<Box<dyn Read + '_>, Unreadable> {
         let plan = self.plan(name)?;
         let unreadable = |why: io::Error| Unreadable::new("entry-unreadable", name, why);
         let start = self.data_offset(&plan).map_err(unreadable)?;
         self.input.seek(SeekFrom::Start(start)).map_err(unreadable)?;
-        let mut bytes = Vec::new();
+        let left = self.input.left();
         let packed = self.input.by_ref().take(plan.compressed_bytes);
         match plan.method {
-            0 => packed.take(len).read_to_end(&mut bytes),
-            8 => DeflateDecoder::new(packed).take(len).read_to_end(&mut bytes),
-            method => Err(io::Error::other(format!("compressed by method {method}, which is not read"))),
+            0 => Ok(Box::new(packed)),
+            8 => Ok(Box::new(DeflateDecoder::new(packed).take(left))),
+            method => Err(unreadable(io::Error::other(format!("compressed by method {method}, which is not read")))),
         }
-        .map_err(unreadable)?;
-        self.input.spend(bytes.len() as u64).map_err(unreadable)?;
-        Ok(bytes)
     }
 
     /// Lists the files inside, and reports entries that two readers may understand differently.

@@ -11,9 +11,11 @@
 //! # std::io::Result::Ok(())
 //! ```
 
+pub mod apple;
 mod arch;
 mod archive;
 pub mod certificates;
+pub mod compression;
 mod detect;
 mod executable;
 mod format;
@@ -23,6 +25,7 @@ mod inspection;
 mod limits;
 mod notes;
 mod report;
+mod tar_entries;
 mod zip_kind;
 
 pub use detect::{Detected, detect};
