@@ -68,7 +68,12 @@ impl App {
         let limits = notes.limits;
         let read = archive.stream(&path).map_err(|error| error.message);
         match read.and_then(|mut stream| read_executable(&mut *stream, limits)) {
-            Ok(executable) => Some(executable),
+            Ok(executable) => {
+                if let Some(why) = &executable.signature_unreadable {
+                    notes.warning("signature-unreadable", format!("{path}: {why}."));
+                }
+                Some(executable)
+            }
             Err(why) => {
                 notes.warning("executable-unreadable", format!("{path}: {why}."));
                 None

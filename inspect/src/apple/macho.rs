@@ -28,10 +28,14 @@ pub(crate) struct Executable {
     pub(crate) architectures: Vec<String>,
     /// What it runs on, as the first slice that says so has it.
     pub(crate) platform: Option<Platform>,
+    /// Oldest system that it runs on, as the first slice that says so has it: `10.13`, `16.1.2`.
+    pub(crate) minimum_os: Option<String>,
     /// Whether its code is encrypted by the App Store.
     pub(crate) is_encrypted: bool,
     /// The signature of the first slice.
     pub(crate) signature: Superblob,
+    /// Why there is a signature that could not be read.
+    pub(crate) signature_unreadable: Option<String>,
 }
 
 /// What an executable runs on (`LC_BUILD_VERSION`).
@@ -105,13 +109,23 @@ fn read_slice(
         executable.architectures.push(architecture);
     }
     let signature = read_commands(&bytes, &header, executable);
-    if let Some((offset, len)) = signature.filter(|(_, len)| is_first && *len <= SIGNATURE)
-        && stream.skip_to(start.saturating_add(offset))?
-    {
-        let blob = stream.take(usize::try_from(len).unwrap_or(0))?;
-        executable.signature = parse_superblob(&blob, limits)?;
+    let Some((offset, len)) = signature.filter(|(_, len)| is_first && *len > 0) else { return Ok(()) };
+    match read_signature(stream, start.saturating_add(offset), len, limits) {
+        Ok(signature) => executable.signature = signature,
+        Err(why) => executable.signature_unreadable = Some(why),
     }
     Ok(())
+}
+
+fn read_signature(stream: &mut Forward<'_>, offset: u64, len: u64, limits: &Limits) -> Result<Superblob, String> {
+    if len > SIGNATURE {
+        return Err(format!("a code signature of {len} bytes"));
+    }
+    if !stream.skip_to(offset)? {
+        return Err("a code signature inside the load commands".to_owned());
+    }
+    let blob = stream.take(usize::try_from(len).unwrap_or(0))?;
+    parse_superblob(&blob, limits)
 }
 
 /// What of `mach_header` and `mach_header_64` is needed.
@@ -157,26 +171,32 @@ fn read_commands(bytes: &[u8], header: &Header, executable: &mut Executable) -> 
         if offset < start + SHORTEST {
             break;
         }
-        let platform = match command.command {
+        match command.command {
             CommandVariant::CodeSignature(place) => {
                 signature = Some((u64::from(place.dataoff), u64::from(place.datasize)));
-                None
             }
-            CommandVariant::EncryptionInfo32(info) => {
-                executable.is_encrypted |= info.cryptid != 0;
-                None
+            CommandVariant::EncryptionInfo32(info) => executable.is_encrypted |= info.cryptid != 0,
+            CommandVariant::EncryptionInfo64(info) => executable.is_encrypted |= info.cryptid != 0,
+            CommandVariant::BuildVersion(build) => {
+                executable.platform = executable.platform.or_else(|| name_platform(build.platform));
+                executable.minimum_os.get_or_insert_with(|| encode_version(build.minos));
             }
-            CommandVariant::EncryptionInfo64(info) => {
-                executable.is_encrypted |= info.cryptid != 0;
-                None
+            CommandVariant::VersionMinMacosx(oldest)
+            | CommandVariant::VersionMinIphoneos(oldest)
+            | CommandVariant::VersionMinTvos(oldest)
+            | CommandVariant::VersionMinWatchos(oldest) => {
+                executable.minimum_os.get_or_insert_with(|| encode_version(oldest.version));
             }
-            CommandVariant::BuildVersion(version) => name_platform(version.platform),
-            CommandVariant::VersionMinMacosx(_) => Some(Platform::MacOs),
-            _ => None,
-        };
-        executable.platform = executable.platform.or(platform);
+            _ => {}
+        }
     }
     signature
+}
+
+/// `xxxx.yy.zz` in nibbles; the last part only where it is not zero.
+fn encode_version(version: u32) -> String {
+    let (major, minor, patch) = (version >> 16, version >> 8 & 0xff, version & 0xff);
+    if patch == 0 { format!("{major}.{minor}") } else { format!("{major}.{minor}.{patch}") }
 }
 
 /// `PLATFORM_*` of `mach-o/loader.h`.
@@ -296,7 +316,8 @@ mod tests {
     fn nonsense_is_named() {
         let whole = slice(7, &superblob(2, &[0x1_0000, 0x1_0002]));
         for len in 0..whole.len() {
-            assert!(read(&whole[..len]).is_err(), "{len}");
+            let is_named = read(&whole[..len]).map_or(true, |read| read.signature_unreadable.is_some());
+            assert!(is_named, "{len}");
         }
         assert_eq!(read(b"#!/bin/sh\necho hello").unwrap_err(), "no Mach-O executable");
         assert_eq!(

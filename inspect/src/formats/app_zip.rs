@@ -22,7 +22,7 @@ pub struct AppZip {
     pub build: Option<String>,
     /// `CFBundleDisplayName`, or `CFBundleName`.
     pub display_name: Option<String>,
-    /// `LSMinimumSystemVersion`.
+    /// `LSMinimumSystemVersion`, or what the executable says.
     pub minimum_macos: Option<String>,
     /// Processors that the executable is for.
     pub architectures: Vec<String>,
@@ -54,7 +54,7 @@ pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) 
         short_version: bundle.short_version,
         build: bundle.build,
         display_name: bundle.display_name,
-        minimum_macos: bundle.minimum_os,
+        minimum_macos: bundle.minimum_os.or(executable.minimum_os),
         architectures: executable.architectures,
         signature: executable.signature.signature,
         stapled,
@@ -66,7 +66,7 @@ fn is_app_info(name: &str) -> bool {
     name.strip_suffix("/Contents/Info.plist").is_some_and(|app| app.ends_with(".app"))
 }
 
-/// What macOS does with a downloaded app, disk image or package of this kind.
+/// What macOS does with a downloaded app or package of this kind.
 pub(super) fn report_signature(state: SignatureState, stapled: bool, notes: &mut Notes<'_>) {
     match state {
         SignatureState::Unsigned => notes.warning("unsigned", "Not signed: macOS refuses to open it when downloaded."),

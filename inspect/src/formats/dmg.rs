@@ -9,8 +9,7 @@ use std::io::{Read, Seek};
 use plist::Value;
 use serde::{Deserialize, Serialize};
 
-use super::app_zip::report_signature;
-use crate::apple::{Signature, parse_plist, parse_superblob};
+use crate::apple::{Signature, SignatureState, parse_plist, parse_superblob};
 use crate::input::Input;
 use crate::notes::{Notes, Unreadable};
 
@@ -63,7 +62,7 @@ pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) 
         Err(why) => notes.error("block-maps-unreadable", format!("The image's block maps cannot be read: {why}.")),
     }
     read_signature(input, &koly, &mut dmg, notes);
-    report_signature(dmg.signature.state, dmg.stapled, notes);
+    report_signature(&dmg, notes);
     Ok(dmg)
 }
 
@@ -162,6 +161,17 @@ fn read_signature<R: Read + Seek>(input: &mut Input<R>, koly: &Koly, dmg: &mut D
             dmg.stapled = superblob.has_ticket;
         }
         Err(why) => notes.warning("signature-unreadable", format!("The image's signature cannot be read: {why}.")),
+    }
+}
+
+/// An image need not be signed: macOS judges the app that is copied out of it.
+fn report_signature(dmg: &Dmg, notes: &mut Notes<'_>) {
+    match dmg.signature.state {
+        SignatureState::Signed if !dmg.stapled => {
+            notes.warning("no-ticket", "No notarization ticket is stapled: macOS has to ask Apple before it opens it.");
+        }
+        SignatureState::Signed => {}
+        _ => notes.info("unsigned", "The image itself is not signed; what counts is the app inside."),
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Ipa {
     pub build: Option<String>,
     /// `CFBundleDisplayName`, or `CFBundleName`.
     pub display_name: Option<String>,
-    /// `MinimumOSVersion`.
+    /// `MinimumOSVersion`, or what the executable says.
     pub minimum_os: Option<String>,
     /// `UIDeviceFamily` in words: `iphone`, `ipad`, `tv`, `watch`, `vision`.
     pub device_families: Vec<String>,
@@ -85,7 +85,7 @@ pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) 
         short_version: bundle.short_version,
         build: bundle.build,
         display_name: bundle.display_name,
-        minimum_os: bundle.minimum_os,
+        minimum_os: bundle.minimum_os.or(executable.minimum_os),
         device_families: bundle.device_families,
     };
     report(&ipa, notes);
