@@ -1,10 +1,13 @@
 //! Android packages: a ZIP archive with a compiled manifest and, mostly, compiled resources.
 
 mod axml;
+mod block;
 mod chunk;
+mod digest;
 mod icon;
 mod manifest;
 mod resources;
+mod signature;
 
 use std::collections::BTreeSet;
 use std::io::{Read, Seek};
@@ -14,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::archive::{self, Archive};
 use crate::input::Input;
 use crate::notes::{Notes, Unreadable};
+
+pub use signature::{Scheme, Signature, Verification};
 
 use axml::Value;
 use manifest::Manifest;
@@ -63,6 +68,8 @@ pub struct Apk {
     pub split: Option<String>,
     /// Whether it does not run without splits that are other files.
     pub requires_splits: bool,
+    /// Its signatures, oldest scheme first; empty where it is not signed.
+    pub signatures: Vec<Signature>,
 }
 
 /// A feature of a device.
@@ -88,7 +95,8 @@ pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) 
     if let Some(value) = manifest.icon.as_ref().or_else(launcher_icon) {
         icon::read(&mut archive, resources, value, notes);
     }
-    let apk = describe(manifest, resources, list_abis(&archive));
+    let mut apk = describe(manifest, resources, list_abis(&archive));
+    apk.signatures = signature::read(&mut archive, notes);
     report(&apk, notes);
     Ok(apk)
 }
@@ -134,6 +142,7 @@ fn describe(manifest: Manifest, resources: Resources<'_>, abis: Vec<String>) -> 
         features: manifest.features,
         split: manifest.split,
         abis,
+        signatures: Vec::new(),
     }
 }
 
