@@ -53,6 +53,9 @@ pub struct Apk {
     /// Name under its icon, in the default language; the launcher activity's where the application has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// The activity that a launcher opens, as a full class name; absent where there is none to open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launchable: Option<String>,
     /// Permissions that the manifest asks for, in its order, each once; not those that the system adds for old targets.
     pub permissions: Vec<String>,
     /// Features of a device that it uses, in the order of the manifest.
@@ -137,12 +140,23 @@ fn describe(manifest: Manifest, resources: Resources<'_>, abis: Vec<String>) -> 
         debuggable: flag(&manifest.debuggable),
         test_only: flag(&manifest.test_only),
         requires_splits: flag(&manifest.is_split_required),
+        launchable: manifest.launcher.and_then(|launcher| class_name(manifest.package.as_deref(), launcher.name?)),
         package: manifest.package,
         permissions: manifest.permissions,
         features: manifest.features,
         split: manifest.split,
         abis,
         signatures: Vec::new(),
+    }
+}
+
+/// A class name in a manifest may leave out the package (`<activity>` in the manifest reference).
+fn class_name(package: Option<&str>, name: String) -> Option<String> {
+    match (name.find('.'), package) {
+        (Some(0), Some(package)) => Some(format!("{package}{name}")),
+        (None, Some(package)) => Some(format!("{package}.{name}")),
+        (Some(0) | None, None) => None,
+        (Some(_), _) => Some(name),
     }
 }
 

@@ -95,10 +95,10 @@ impl Manifest {
             }
             ["manifest", "uses-feature"] => self.add_feature(element),
             ["manifest", "application"] => self.visit_application(element),
-            ["manifest", "application", "meta-data"] => {
-                if element.text(NAME).as_deref() == Some("com.android.vending.splits.required") {
-                    self.is_split_required = element.get(VALUE);
-                }
+            ["manifest", "application", "meta-data"]
+                if element.text(NAME).as_deref() == Some("com.android.vending.splits.required") =>
+            {
+                self.is_split_required = element.get(VALUE);
             }
             ["manifest", "application", "activity" | "activity-alias"] => {
                 self.activity =

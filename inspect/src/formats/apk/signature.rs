@@ -217,9 +217,9 @@ const ALGORITHMS: &[Algorithm] = &[
 
 /// The steps of "v2 verification", for the strongest algorithm that is read.
 fn verify<R: Read + Seek>(signer: &Signer<'_>, digests: &mut Digests<'_, '_, R>) -> Result<(), Problem> {
-    let signed = |id: u32| signer.signatures.iter().find(|(signed, _)| *signed == id).map(|(_, bytes)| *bytes);
-    let found = ALGORITHMS.iter().find_map(|algorithm| Some((algorithm, signed(algorithm.id)?)));
-    let Some((algorithm, signature)) = found else {
+    let signature_by = |id: u32| signer.signatures.iter().find(|(by, _)| *by == id).map(|(_, bytes)| *bytes);
+    let strongest = ALGORITHMS.iter().find_map(|algorithm| Some((algorithm, signature_by(algorithm.id)?)));
+    let Some((algorithm, signature)) = strongest else {
         let ids: Vec<String> = signer.signatures.iter().map(|(id, _)| format!("{id:#06x}")).collect();
         return Err(Problem::Unchecked(format!("its algorithms are not read ({})", ids.join(", "))));
     };
@@ -235,8 +235,8 @@ fn verify<R: Read + Seek>(signer: &Signer<'_>, digests: &mut Digests<'_, '_, R>)
     if !algorithm.verifiers.iter().any(holds) {
         return Err(Problem::Wrong("the signature over the digests is not by its key"));
     }
-    let algorithms = |list: &[(u32, &[u8])]| list.iter().map(|(id, _)| *id).collect::<Vec<_>>();
-    if algorithms(&signer.digests) != algorithms(&signer.signatures) {
+    let ids = |list: &[(u32, &[u8])]| list.iter().map(|(id, _)| *id).collect::<Vec<_>>();
+    if ids(&signer.digests) != ids(&signer.signatures) {
         return Err(Problem::Wrong("digests and signatures are by different algorithms"));
     }
     let digest = signer.digests.iter().find(|(id, _)| *id == algorithm.id).map(|(_, digest)| *digest);
