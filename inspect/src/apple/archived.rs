@@ -9,6 +9,9 @@ use super::macho::{Executable, read_executable};
 use crate::archive::Archive;
 use crate::notes::{Notes, Unreadable};
 
+/// Paths that are looked at; file systems allow about as much.
+pub(crate) const PATH_BYTES: usize = 1024;
+
 /// The folder of an app, and where in it things lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct App {
@@ -25,7 +28,8 @@ pub(crate) fn find_app<R: Read + Seek>(
     contents: &'static str,
     is_info: fn(&str) -> bool,
 ) -> Option<App> {
-    let infos = archive.names().filter(|name| !name.starts_with("__MACOSX/") && is_info(name));
+    let infos = archive.names().filter(|name| name.len() <= PATH_BYTES);
+    let infos = infos.filter(|name| !name.starts_with("__MACOSX/") && is_info(name));
     let nearest = infos.min_by_key(|name| name.bytes().filter(|byte| *byte == b'/').count())?;
     let path = nearest.strip_suffix("Info.plist")?.strip_suffix(contents)?.strip_suffix('/')?;
     Some(App { path: path.to_owned(), contents })
@@ -110,9 +114,9 @@ impl App {
         let Some(name) = bundle.icon_names.first() else { return };
         let path = self.path_of(&format!("Resources/{}.icns", name.strip_suffix(".icns").unwrap_or(name)));
         if archive.has(&path) {
-            let (max_bytes, max_pixels) = (notes.limits.file_bytes, notes.limits.icon_pixels);
-            let png = |icns: Vec<u8>| icon_of_icns(&icns, max_pixels).map(<[u8]>::to_vec);
-            keep(path, max_bytes, png, archive, notes);
+            let limits = notes.limits;
+            let png = |icns: Vec<u8>| icon_of_icns(&icns, limits.icon_pixels, limits.icon_bytes).map(<[u8]>::to_vec);
+            keep(path, limits.file_bytes, png, archive, notes);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What Apple's signatures need beside [`crate::certificates`]: the chain in order, and whether the digest is right.
 
 use cms::signed_data::SignerInfo;
-use der::asn1::{ObjectIdentifier, OctetStringRef};
+use der::asn1::{Any, ObjectIdentifier, OctetStringRef};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use crate::certificates::{Certificate, SignedData};
@@ -40,7 +40,7 @@ fn has_digest(signer: &SignerInfo, content: &[u8]) -> bool {
     let Some(attribute) = attributes.into_iter().find(|attribute| attribute.oid == MESSAGE_DIGEST) else {
         return false;
     };
-    let Some(Ok(stated)) = attribute.values.iter().next().map(|value| value.decode_as::<&OctetStringRef>()) else {
+    let Some(Ok(stated)) = attribute.values.iter().next().map(Any::decode_as::<&OctetStringRef>) else {
         return false;
     };
     // RFC 5754, section 2, and RFC 3370, section 2.1.

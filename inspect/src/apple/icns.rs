@@ -1,11 +1,12 @@
 //! Icon files of macOS: a list of pictures, of which the newer kinds are whole PNG files (Apple documents only the
 //! tools; the layout is that of `IconFamilyResource` in `Icons.h`).
 
-/// The best PNG inside: the largest that is no larger than `max_pixels` as its kind says.
-pub(crate) fn icon_of_icns(bytes: &[u8], max_pixels: u32) -> Option<&[u8]> {
+/// The best PNG inside: the widest of at most `max_pixels` as its kind says, and of at most `max_bytes`.
+pub(crate) fn icon_of_icns(bytes: &[u8], max_pixels: u32, max_bytes: usize) -> Option<&[u8]> {
     let body = bytes.strip_prefix(b"icns")?.get(4..)?;
     let pictures = elements(body).filter_map(|(kind, data)| Some((pixels(kind)?, data)));
-    let pngs = pictures.filter(|(pixels, data)| *pixels <= max_pixels && data.starts_with(b"\x89PNG"));
+    let pngs = pictures
+        .filter(|(pixels, data)| *pixels <= max_pixels && data.len() <= max_bytes && data.starts_with(b"\x89PNG"));
     pngs.max_by_key(|(pixels, _)| *pixels).map(|(_, data)| data)
 }
 
@@ -47,9 +48,10 @@ mod tests {
         };
         let body = [element(b"ic07", b"\x89PNG7"), element(b"ic08", b"jp2"), element(b"ic10", b"\x89PNG10")].concat();
         let file = [b"icns\0\0\0\0".to_vec(), body].concat();
-        assert_eq!(icon_of_icns(&file, 512), Some(b"\x89PNG7".as_slice()));
-        assert_eq!(icon_of_icns(&file, 1024), Some(b"\x89PNG10".as_slice()));
-        assert_eq!(icon_of_icns(&file[..20], 1024), None);
-        assert_eq!(icon_of_icns(b"PNG", 1024), None);
+        assert_eq!(icon_of_icns(&file, 512, 9), Some(b"\x89PNG7".as_slice()));
+        assert_eq!(icon_of_icns(&file, 1024, 9), Some(b"\x89PNG10".as_slice()));
+        assert_eq!(icon_of_icns(&file[..20], 1024, 9), None);
+        assert_eq!(icon_of_icns(b"PNG", 1024, 9), None);
+        assert_eq!(icon_of_icns(&file, 1024, 5), Some(b"\x89PNG7".as_slice()));
     }
 }

@@ -16,11 +16,9 @@ mod signature;
 pub use profile::{Profile, ProfileKind};
 pub use signature::{Entitlement, Signature, SignatureState};
 
-pub(crate) use archived::{App, find_app};
+pub(crate) use archived::{App, PATH_BYTES, find_app};
 pub(crate) use bundle::{Bundle, INFO_PLIST_BYTES, read_bundle};
-pub(crate) use icns::icon_of_icns;
-pub(crate) use icon::{is_icon_file, keep_icon};
-pub(crate) use macho::{Executable, Platform, read_executable};
+pub(crate) use macho::{Executable, Platform};
 pub(crate) use plists::parse_plist;
 pub(crate) use profile::{PROFILE_BYTES, read_profile};
 pub(crate) use signature::parse_superblob;

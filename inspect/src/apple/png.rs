@@ -170,9 +170,9 @@ mod tests {
 
     use super::*;
 
-    fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    fn chunk(kind: &[u8], data: &[u8]) -> Vec<u8> {
         let len = u32::try_from(data.len()).unwrap().to_be_bytes();
-        [&len, kind.as_slice(), data, &[0; 4]].concat()
+        [&len, kind, data, &[0; 4]].concat()
     }
 
     /// A crushed picture, two pixels wide, of rows with their filter.

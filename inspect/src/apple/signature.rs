@@ -2,7 +2,7 @@
 //!
 //! Says what the signature states. No hash of a page is compared and no chain is followed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plist::{Dictionary, Value};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,8 @@ const SLOT_TICKET: u32 = 0x1_0002;
 const FLAG_AD_HOC: u32 = 0x2;
 const FLAG_RUNTIME: u32 = 0x1_0000;
 const FLAG_LINKER_SIGNED: u32 = 0x2_0000;
+/// A signed message with its chain and a timestamp is some ten kilobytes.
+const MESSAGE: usize = 512 * 1024;
 /// Superblobs have less than twenty parts.
 const BLOBS: usize = 64;
 /// Keys of one entitlement dictionary, items of one array.
@@ -94,11 +96,15 @@ pub(crate) fn parse_superblob(bytes: &[u8], limits: &Limits) -> Result<Superblob
     let mut found = Superblob::default();
     let mut directory = None;
     let mut is_signed = false;
+    let mut seen = BTreeSet::new();
     for (slot, blob) in blobs(bytes) {
+        if !seen.insert(slot) {
+            continue;
+        }
         match slot {
             SLOT_CODE_DIRECTORY => directory = Directory::parse(blob, limits),
             SLOT_ENTITLEMENTS => found.signature.entitlements = parse_entitlements(blob, limits)?,
-            SLOT_CMS if u32_at(blob, 0) == Some(WRAPPER) && blob.len() > 8 => {
+            SLOT_CMS if u32_at(blob, 0) == Some(WRAPPER) && (9..=MESSAGE).contains(&blob.len()) => {
                 is_signed = true;
                 found.signature.certificates =
                     parse_signed_data(&blob[8..]).map(|signed| read_chain(&signed)).unwrap_or_default();
@@ -160,7 +166,7 @@ impl Directory {
 
 fn parse_entitlements(blob: &[u8], limits: &Limits) -> Result<BTreeMap<String, Entitlement>, String> {
     match blob.get(8..) {
-        Some(list) if u32_at(blob, 0) == Some(ENTITLEMENTS) && !list.is_empty() => parse_plist(list)
+        Some(list) if u32_at(blob, 0) == Some(ENTITLEMENTS) && (1..=MESSAGE).contains(&list.len()) => parse_plist(list)
             .map(|dictionary| read_entitlements(&dictionary, limits))
             .map_err(|why| format!("entitlements: {why}")),
         _ => Ok(BTreeMap::new()),

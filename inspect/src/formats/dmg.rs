@@ -20,6 +20,8 @@ const MISH_LEN: usize = 204;
 const RUN_LEN: usize = 40;
 /// A signature of a disk image is some ten kilobytes.
 const SIGNATURE_BYTES: u64 = 4 * 1024 * 1024;
+/// The list has some 60 bytes for each run of half a megabyte.
+const LIST_BYTES: u64 = 8 * 1024 * 1024;
 /// The partitions that are listed; an image has less than ten.
 const PARTITIONS: usize = 128;
 
@@ -57,7 +59,7 @@ pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) 
     }
     let koly = read_koly(input).map_err(unreadable)?;
     let mut dmg = Dmg { disk_bytes: koly.sectors.checked_mul(SECTOR_BYTES), ..empty() };
-    match read_block_maps(input, &koly, notes) {
+    match read_block_maps(input, &koly) {
         Ok(maps) => describe(&mut dmg, &maps, notes.limits.text_bytes),
         Err(why) => notes.error("block-maps-unreadable", format!("The image's block maps cannot be read: {why}.")),
     }
@@ -104,12 +106,8 @@ fn read_koly<R: Read + Seek>(input: &mut Input<R>) -> Result<Koly, String> {
 }
 
 /// The `blkx` entries of the resource list: name and block map.
-fn read_block_maps<R: Read + Seek>(
-    input: &mut Input<R>,
-    koly: &Koly,
-    notes: &Notes<'_>,
-) -> Result<Vec<(String, Vec<u8>)>, String> {
-    let len = usize::try_from(koly.list_bytes.min(notes.limits.file_bytes)).unwrap_or(0);
+fn read_block_maps<R: Read + Seek>(input: &mut Input<R>, koly: &Koly) -> Result<Vec<(String, Vec<u8>)>, String> {
+    let len = usize::try_from(koly.list_bytes.min(LIST_BYTES)).unwrap_or(0);
     let bytes = input.read_at(koly.list_offset, len).map_err(|error| error.to_string())?;
     let mut list = parse_plist(&bytes)?;
     let blocks = list.get_mut("resource-fork").and_then(Value::as_dictionary_mut);

@@ -6,7 +6,7 @@ use std::io::{Read, Seek};
 use serde::{Deserialize, Serialize};
 
 use crate::apple::{
-    App, Bundle, Executable, INFO_PLIST_BYTES, PROFILE_BYTES, Platform, Profile, ProfileKind, Signature,
+    App, Bundle, Executable, INFO_PLIST_BYTES, PATH_BYTES, PROFILE_BYTES, Platform, Profile, ProfileKind, Signature,
     SignatureState, find_app, read_bundle, read_profile,
 };
 use crate::archive::{self, Archive};
@@ -20,7 +20,6 @@ const READ_EXTENSIONS: usize = 32;
 
 /// What an iOS application archive says of the app inside.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Ipa {
     /// The app's folder in the archive: `Payload/Acme.app`.
     pub app: String,
@@ -102,14 +101,12 @@ fn is_app_info(name: &str) -> bool {
 
 /// The executable knows; older ones do not say it, but their processors or `Info.plist` do.
 fn is_simulator(bundle: &Bundle, executable: &Executable) -> bool {
-    match executable.platform {
-        Some(platform) => platform == Platform::Simulator,
-        None => {
-            let is_intel = |architecture: &String| matches!(architecture.as_str(), "x86" | "x86_64");
-            bundle.platforms.iter().any(|platform| platform.ends_with("Simulator"))
-                || !executable.architectures.is_empty() && executable.architectures.iter().all(is_intel)
-        }
+    if let Some(platform) = executable.platform {
+        return platform == Platform::Simulator;
     }
+    let is_intel = |architecture: &String| matches!(architecture.as_str(), "x86" | "x86_64");
+    bundle.platforms.iter().any(|platform| platform.ends_with("Simulator"))
+        || !executable.architectures.is_empty() && executable.architectures.iter().all(is_intel)
 }
 
 fn read_embedded_profile<R: Read + Seek>(
@@ -137,7 +134,7 @@ fn list_frameworks<R: Read + Seek>(app: &App, archive: &Archive<'_, R>) -> Vec<S
     for inside in archive.names().filter_map(|name| name.strip_prefix(&folder)) {
         let name = inside.split('/').next().unwrap_or(inside);
         let is_code = name.ends_with(".framework") || name.ends_with(".dylib");
-        if is_code && found.len() < LISTED && !found.contains(name) {
+        if is_code && name.len() <= PATH_BYTES && found.len() < LISTED && !found.contains(name) {
             found.insert(name.to_owned());
         }
     }
@@ -146,9 +143,11 @@ fn list_frameworks<R: Read + Seek>(app: &App, archive: &Archive<'_, R>) -> Vec<S
 
 fn read_extensions<R: Read + Seek>(app: &App, archive: &mut Archive<'_, R>, notes: &Notes<'_>) -> Vec<Extension> {
     let folder = app.path_of("");
-    let inside = |name: &str| name.strip_prefix(&folder)?.strip_suffix("/Info.plist").map(ToOwned::to_owned);
-    let mut paths: Vec<String> =
-        archive.names().filter_map(inside).filter(|path| is_extension(path)).take(LISTED).collect();
+    let inside = |name: &str| {
+        let path = name.strip_prefix(&folder)?.strip_suffix("/Info.plist")?;
+        (path.len() <= PATH_BYTES && is_extension(path)).then(|| path.to_owned())
+    };
+    let mut paths: Vec<String> = archive.names().filter_map(inside).take(LISTED).collect();
     paths.sort_unstable();
     paths.dedup();
     let read = |(index, path): (usize, String)| {

@@ -21,10 +21,10 @@ use crate::input::Input;
 use crate::notes::{Notes, Unreadable};
 
 /// Components that are read; certificates of the signer.
-const COMPONENTS: usize = 64;
+const COMPONENTS: usize = 32;
 const CERTIFICATES: usize = 8;
 /// `Distribution` and `PackageInfo` have some kilobytes.
-const XML_BYTES: u64 = 2 * 1024 * 1024;
+const XML_BYTES: u64 = 1024 * 1024;
 
 /// What an installer package says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

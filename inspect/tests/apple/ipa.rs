@@ -31,7 +31,7 @@ fn the_simulator_app_of_the_fixtures_is_what_other_tools_say() {
 
 #[test]
 fn what_is_inside_an_app_is_found() {
-    let runtime = superblob(0, &[message(b""), message(b"x"), entitlements(&[("get-task-allow", true.into())])]);
+    let runtime = superblob(0, &[message(b"x"), entitlements(&[("get-task-allow", true.into())])]);
     let (info, code) = (info_plist(), executable(2, &runtime));
     let bytes = zip_of(&[
         ("Payload/Acme.app/Info.plist", &info),

@@ -11,6 +11,9 @@ use crate::input::Input;
 const HEADER_LEN: usize = 28;
 /// A table of contents, unpacked. One of an installer has some ten kilobytes.
 const TABLE_BYTES: u64 = 8 * 1024 * 1024;
+/// Files that are looked at, and bytes of their paths.
+const FILES: usize = 10_000;
+const PATH_BYTES: usize = 1024;
 /// Folders in folders.
 const DEPTH: usize = 32;
 
@@ -46,21 +49,25 @@ impl Xar {
         Ok(Self { heap: header_len.saturating_add(packed), table })
     }
 
-    /// All files, folders left out, in the order of the table.
+    /// The files, folders left out, in the order of the table; as many as are looked at.
     pub(super) fn files(&self) -> Vec<File> {
         let mut files = Vec::new();
-        let mut open: Vec<(String, &Element)> =
-            self.table.children_called("file").map(|it| (String::new(), it)).collect();
-        open.reverse();
-        while let Some((folder, element)) = open.pop() {
+        let mut open = vec![(String::new(), self.table.children.iter())];
+        while let Some((folder, inside)) = open.last_mut()
+            && files.len() < FILES
+        {
+            let Some(element) = inside.find(|element| element.name == "file") else {
+                open.pop();
+                continue;
+            };
             let name = element.child("name").map_or("", |name| name.text.as_str());
-            let path = format!("{folder}{name}");
-            let depth = path.bytes().filter(|byte| *byte == b'/').count();
-            if element.child("type").is_some_and(|kind| kind.text == "directory") && depth < DEPTH {
-                let inside: Vec<_> = element.children_called("file").map(|file| (format!("{path}/"), file)).collect();
-                open.extend(inside.into_iter().rev());
-            } else {
+            let mut path = format!("{folder}{name}");
+            path.truncate(path.floor_char_boundary(PATH_BYTES));
+            if element.child("type").is_none_or(|kind| kind.text != "directory") {
                 files.push(parse_file(path, element));
+            } else if open.len() < DEPTH {
+                path.push('/');
+                open.push((path, element.children.iter()));
             }
         }
         files

@@ -4,8 +4,8 @@ use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-/// Elements; a table of contents has some tens.
-const ELEMENTS: usize = 50_000;
+/// Elements, attributes and pieces of text; a table of contents has some hundreds.
+const PARTS: usize = 200_000;
 /// Levels of elements.
 const DEPTH: usize = 64;
 /// Attributes of one element that are kept.
@@ -47,11 +47,11 @@ impl Element {
 pub(super) fn parse(bytes: &[u8]) -> Result<Element, String> {
     let mut reader = Reader::from_reader(bytes);
     let mut open = vec![Element::default()];
-    let mut elements = 0usize;
+    let mut parts = 0usize;
     loop {
         match reader.read_event().map_err(|error| error.to_string())? {
-            Event::Start(start) => open.push(element(&start)),
-            Event::Empty(start) => close(&mut open, element(&start)),
+            Event::Start(start) => open.push(element(&start, &mut parts)),
+            Event::Empty(start) => close(&mut open, element(&start, &mut parts)),
             Event::End(_) => {
                 if let Some(done) = open.pop() {
                     close(&mut open, done);
@@ -63,8 +63,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Element, String> {
             Event::Eof => break,
             _ => continue,
         }
-        elements += 1;
-        if open.len() > DEPTH || elements > 4 * ELEMENTS {
+        parts += 1;
+        if open.len() > DEPTH || parts > PARTS {
             return Err("more elements or levels than are read".to_owned());
         }
     }
@@ -72,14 +72,15 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Element, String> {
     root.ok_or_else(|| "no element in it".to_owned())
 }
 
-fn element(start: &BytesStart<'_>) -> Element {
+fn element(start: &BytesStart<'_>, parts: &mut usize) -> Element {
     let mut attributes = start.attributes();
     attributes.with_checks(false);
     let pair = |attribute: quick_xml::events::attributes::Attribute<'_>| {
         let value = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0).ok()?.into_owned();
         Some((attribute.key.as_ref().to_owned(), value))
     };
-    let attributes = attributes.flatten().take(ATTRIBUTES).filter_map(pair).collect();
+    let attributes: Vec<_> = attributes.flatten().take(ATTRIBUTES).filter_map(pair).collect();
+    *parts += attributes.len();
     Element { name: start.local_name().as_ref().to_owned(), attributes, ..Element::default() }
 }
 
