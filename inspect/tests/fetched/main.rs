@@ -1,7 +1,9 @@
 //! Reports on real artifacts that are too large, or not free enough, to be committed.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod android;
 mod apple;
+mod packages;
 
 use std::io::Cursor;
 use std::path::Path;
