@@ -63,11 +63,7 @@ impl Compression {
 
 /// Decompresses `input` with at most `memory_bytes` for the dictionary. A file that wants more fails with
 /// [`io::ErrorKind::OutOfMemory`] at the first read.
-pub(crate) fn decompress<'a>(
-    compression: Compression,
-    input: impl Read + 'a,
-    memory_bytes: u64,
-) -> Box<dyn Read + 'a> {
+pub(crate) fn decompress<'a>(compression: Compression, input: impl Read + 'a, memory_bytes: u64) -> Box<dyn Read + 'a> {
     let input = BufReader::with_capacity(BUFFER_BYTES, input);
     match compression {
         Compression::None => Box::new(input),

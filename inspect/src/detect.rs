@@ -5,7 +5,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use crate::compression::{self, Compression};
+use crate::compression::{self, Compression, MEMORY_BYTES};
 use crate::{Format, arch, tar_entries, zip_kind};
 
 /// What a file is.
@@ -18,9 +18,6 @@ pub struct Detected {
 }
 
 const HEAD: usize = 512;
-
-/// What `xz -9` asks for. Of a dictionary only what is decompressed takes memory, and that is one block here.
-const DICTIONARY_BYTES: u64 = 66 * 1024 * 1024;
 
 /// Tells the format of a file of `size_bytes` bytes. Reads a few kilobytes, and the directory of a ZIP.
 ///
@@ -88,7 +85,8 @@ fn has_koly<R: Read + Seek>(input: &mut R, size_bytes: u64) -> io::Result<bool> 
 }
 
 /// A tar begins with a header whose checksum holds, a compressed one when decompressed. Where the first block cannot be
-/// decompressed, a compressed file is a tar when its name says so.
+/// decompressed, a compressed file is a tar when its name says so. What asks for more memory than is given is taken for one,
+/// since hardly anything else is compressed that hard.
 fn detect_tar<R: Read + Seek>(head: &[u8], input: &mut R, file_name: &str) -> io::Result<Format> {
     const ENDINGS: &[&str] = &[".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst", ".tzst"];
     if tar_entries::is_header(head) {
@@ -100,10 +98,11 @@ fn detect_tar<R: Read + Seek>(head: &[u8], input: &mut R, file_name: &str) -> io
     }
     input.seek(SeekFrom::Start(0))?;
     let mut block = Vec::new();
-    let read = compression::decompress(compression, &mut *input, DICTIONARY_BYTES).take(512).read_to_end(&mut block);
+    let read = compression::decompress(compression, &mut *input, MEMORY_BYTES).take(512).read_to_end(&mut block);
     let name = file_name.to_ascii_lowercase();
     let is_tar = match read {
         Ok(512) => tar_entries::is_header(&block),
+        Err(error) if error.kind() == io::ErrorKind::OutOfMemory => true,
         _ => ENDINGS.iter().any(|ending| name.ends_with(ending)),
     };
     Ok(if is_tar { Format::Tarball } else { Format::File })

@@ -26,7 +26,8 @@ pub struct AppImage {
 }
 
 pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) -> Result<AppImage, Unreadable> {
-    let program = elf::read(input).map_err(|why| Unreadable::new("headers-unreadable", "headers of the program", why))?;
+    let program =
+        elf::read(input).map_err(|why| Unreadable::new("headers-unreadable", "headers of the program", why))?;
     let section = |input: &mut Input<R>, name: &str| {
         program.section(name).map(|section| section.read(input)).transpose().unwrap_or_default()
     };
@@ -37,7 +38,10 @@ pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) 
         notes.info("no-update-information", "The program does not say where its updates come from.");
     }
     if input.read_at(program.end, 4).unwrap_or_default() != b"hsqs" {
-        notes.error("file-system-missing", format!("No squashfs begins at byte {}: the program cannot start.", program.end));
+        notes.error(
+            "file-system-missing",
+            format!("No squashfs begins at byte {}: the program cannot start.", program.end),
+        );
     }
     Ok(AppImage {
         image_type: program.image_type,

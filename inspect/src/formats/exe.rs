@@ -18,7 +18,6 @@ pub(crate) use authenticode::{Claim, parse_claims};
 pub use installer::Installer;
 pub use version::Version;
 
-use headers::Image;
 use resources::{Resources, VERSION};
 
 /// What a Windows executable says of itself.
@@ -69,11 +68,7 @@ pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) 
     })
 }
 
-fn read_version<R: Read + Seek>(
-    input: &mut Input<R>,
-    resources: &Resources,
-    notes: &mut Notes<'_>,
-) -> Option<Version> {
+fn read_version<R: Read + Seek>(input: &mut Input<R>, resources: &Resources, notes: &mut Notes<'_>) -> Option<Version> {
     let bytes = match resources.first(VERSION)?.read(input) {
         Ok(bytes) => bytes,
         Err(why) => {

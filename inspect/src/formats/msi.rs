@@ -49,7 +49,8 @@ pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) 
     if input.len() > FILE_BYTES {
         return Err(Unreadable::new("file-too-large", "compound file", "larger than 2 GiB"));
     }
-    let mut file = CompoundFile::open(input).map_err(|why| Unreadable::new("package-unreadable", "compound file", why))?;
+    let mut file =
+        CompoundFile::open(input).map_err(|why| Unreadable::new("package-unreadable", "compound file", why))?;
     let properties = database::read_properties(&mut file, notes.limits).unwrap_or_else(|why| {
         notes.error("properties-unreadable", format!("The table of properties cannot be read: {why}."));
         BTreeMap::new()

@@ -104,7 +104,10 @@ fn read_signature<R: Read + Seek>(archive: &mut Archive<'_, R>, msix: &mut Msix,
         _ => None,
     };
     if msix.is_publisher_signer == Some(false) {
-        notes.error("publisher-differs", "The publisher in the manifest is not who signed: Windows refuses the package.");
+        notes.error(
+            "publisher-differs",
+            "The publisher in the manifest is not who signed: Windows refuses the package.",
+        );
     }
 }
 

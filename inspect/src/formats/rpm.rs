@@ -79,7 +79,9 @@ pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) 
         is_signed,
         payload_compression: Compression::of_head(&payload),
     };
-    for (field, value) in [("name", &rpm.name), ("version", &rpm.version), ("release", &rpm.release), ("arch", &rpm.arch)] {
+    for (field, value) in
+        [("name", &rpm.name), ("version", &rpm.version), ("release", &rpm.release), ("arch", &rpm.arch)]
+    {
         if value.is_none() {
             notes.error("header-field-missing", format!("The header has no {field}: rpm refuses the package."));
         }

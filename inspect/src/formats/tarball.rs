@@ -12,12 +12,6 @@ use crate::input::Input;
 use crate::notes::{Notes, Unreadable};
 use crate::tar_entries::{self, Kind, TarEntry, Visited};
 
-/// Memory for the dictionary of `xz -9`. So much is allowed only where less than [`GREEDY_BYTES`] are decompressed, since
-/// a dictionary takes no more memory than has gone through it.
-const GREEDY_MEMORY_BYTES: u64 = 66 * 1024 * 1024;
-/// See [`GREEDY_MEMORY_BYTES`].
-const GREEDY_BYTES: u64 = 32 * 1024 * 1024;
-
 /// What a tar archive holds. Its files are the entries of the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tarball {
@@ -38,12 +32,7 @@ pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) 
     let head = input.read_at(0, 512).map_err(unreadable)?;
     let compression = if tar_entries::is_header(&head) { Compression::None } else { Compression::of_head(&head) };
     let mut contents = Contents::default();
-    let visited = match read_once(input, notes, &mut contents, compression, MEMORY_BYTES) {
-        Err(error) if error.kind() == io::ErrorKind::OutOfMemory && contents.is_empty() => {
-            read_once(input, notes, &mut contents, compression, GREEDY_MEMORY_BYTES)
-        }
-        other => other,
-    };
+    let visited = read_entries(input, notes, &mut contents, compression);
     let is_complete = contents.settle(visited, notes)?;
     let architectures = contents.executables.iter().flat_map(|executable| executable.architectures.clone());
     let architectures: BTreeSet<String> = architectures.collect();
@@ -56,12 +45,11 @@ pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) 
     })
 }
 
-fn read_once<R: Read + Seek>(
+fn read_entries<R: Read + Seek>(
     input: &mut Input<R>,
     notes: &mut Notes<'_>,
     contents: &mut Contents,
     compression: Compression,
-    memory_bytes: u64,
 ) -> io::Result<Visited> {
     input.seek(SeekFrom::Start(0))?;
     let (most, total_bytes) = (notes.limits.entries, notes.limits.total_bytes);
@@ -69,9 +57,8 @@ fn read_once<R: Read + Seek>(
     if compression == Compression::None {
         return tar_entries::visit(tar::Archive::new(input).entries_with_seek()?, most, look);
     }
-    let patience = if memory_bytes > MEMORY_BYTES { GREEDY_BYTES } else { compression.patience_bytes() };
-    let bytes = compression::decompress(compression, input, memory_bytes);
-    let bounded = Bounded { inner: bytes, left_bytes: patience.min(total_bytes) };
+    let bytes = compression::decompress(compression, input, MEMORY_BYTES);
+    let bounded = Bounded { inner: bytes, left_bytes: compression.patience_bytes().min(total_bytes) };
     tar_entries::visit(tar::Archive::new(bounded).entries()?, most, look)
 }
 
@@ -93,10 +80,6 @@ enum Top {
 }
 
 impl Contents {
-    fn is_empty(&self) -> bool {
-        self.entries == 0
-    }
-
     fn add(&mut self, entry: &TarEntry, bytes: &mut dyn Read, notes: &mut Notes<'_>) -> io::Result<bool> {
         self.entries += 1;
         let path = entry.path.strip_prefix("./").unwrap_or(&entry.path);
@@ -152,6 +135,13 @@ impl Contents {
             Ok(Visited { is_complete: true, .. }) => {}
             Ok(Visited { .. }) => {
                 notes.warning("too-many-entries", "The archive has more entries than are looked through.");
+                return Ok(false);
+            }
+            Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
+                notes.warning(
+                    "dictionary-too-large",
+                    format!("Not read: to decompress it takes more than {} MiB of memory.", MEMORY_BYTES / 1024 / 1024),
+                );
                 return Ok(false);
             }
             Err(error) if is_impatient(&error) => {

@@ -58,7 +58,11 @@ const WIDE: Layout = Layout { is_wide: true, table_offset: 0x28, counts: 0x3a, r
 
 impl Layout {
     fn word(&self, bytes: &[u8], at: usize) -> Option<u64> {
-        if self.is_wide { array(bytes, at).map(u64::from_le_bytes) } else { array(bytes, at).map(u32::from_le_bytes).map(u64::from) }
+        if self.is_wide {
+            array(bytes, at).map(u64::from_le_bytes)
+        } else {
+            array(bytes, at).map(u32::from_le_bytes).map(u64::from)
+        }
     }
 }
 

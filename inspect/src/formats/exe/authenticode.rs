@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::headers::Image;
 use super::malformed;
-use crate::certificates::{Certificate, SignedData, parse_signed_data};
+use crate::certificates::{Certificate, parse_signed_data};
 use crate::input::Input;
 use crate::notes::Notes;
 
@@ -26,6 +26,8 @@ const TABLE_BYTES: u64 = 4 * 1024 * 1024;
 const SIGNATURES: usize = 8;
 /// `WIN_CERT_TYPE_PKCS_SIGNED_DATA`.
 const PKCS7: u16 = 2;
+/// Fields of a sequence on the way to a timestamp.
+const FIELDS: usize = 16;
 /// Read at a time for the digest.
 const CHUNK_BYTES: usize = 256 * 1024;
 
@@ -90,7 +92,10 @@ pub(super) fn read<R: Read + Seek>(input: &mut Input<R>, image: &Image, notes: &
     };
     let signatures: Vec<Authenticode> = claims.into_iter().map(hold).collect();
     if signatures.iter().any(|signature| signature.is_digest_verified == Some(false)) {
-        notes.error("signature-digest-differs", "The file is not the one that was signed: Windows refuses its signature.");
+        notes.error(
+            "signature-digest-differs",
+            "The file is not the one that was signed: Windows refuses its signature.",
+        );
     }
     signatures
 }
@@ -152,7 +157,7 @@ fn parse_claim(blob: &[u8], nested: &mut Vec<Vec<u8>>) -> der::Result<Claim> {
         digest_algorithm: name_algorithm(&algorithm),
         is_digest_verified: None,
         signer: signer.and_then(|signer| signed.certificate_of(signer)),
-        timestamp: signer.and_then(|signer| timestamp(&signed, signer)),
+        timestamp: signer.and_then(timestamp),
     };
     let is_content_signed = signer.is_some_and(|signer| is_content_signed(signer, &content));
     Ok(Claim { signature, digest, is_content_signed })
@@ -183,11 +188,15 @@ fn attribute_values(
     attributes: Option<&x509_cert::attr::Attributes>,
     oid: ObjectIdentifier,
 ) -> impl Iterator<Item = &Any> {
-    attributes.into_iter().flat_map(|set| set.iter()).filter(move |attribute| attribute.oid == oid).flat_map(|a| a.values.iter())
+    attributes
+        .into_iter()
+        .flat_map(|set| set.iter())
+        .filter(move |attribute| attribute.oid == oid)
+        .flat_map(|a| a.values.iter())
 }
 
 /// The time of an RFC 3161 token, or of the older counter signature.
-fn timestamp(_signed: &SignedData, signer: &SignerInfo) -> Option<String> {
+fn timestamp(signer: &SignerInfo) -> Option<String> {
     let token = attribute_values(signer.unsigned_attrs.as_ref(), RFC3161_TIMESTAMP).next();
     let token_time = token.and_then(|token| token_time(&token.to_der().ok()?));
     token_time.or_else(|| {
@@ -198,21 +207,31 @@ fn timestamp(_signed: &SignedData, signer: &SignerInfo) -> Option<String> {
     })
 }
 
-/// `TSTInfo` (RFC 3161, 2.4.2): version, policy, imprint, serial number, then the time.
+/// `TSTInfo` (RFC 3161, 2.4.2): version, policy, imprint, serial number, then the time. It is found by its place in the
+/// token, since tokens carry certificates of kinds that the cms crate refuses.
 fn token_time(token: &[u8]) -> Option<String> {
-    let signed = parse_signed_data(token).ok()?;
-    let content = signed.content()?;
-    let info = AnyRef::from_der(&content).ok()?;
-    let fields = info.sequence(|reader| {
-        let mut fields = Vec::new();
-        while !reader.is_finished() {
-            let field = AnyRef::decode(reader)?;
-            fields.push((field.tag(), field.value()));
-        }
-        Ok::<_, der::Error>(fields)
-    });
-    let (tag, value) = *fields.ok()?.get(4)?;
-    encode_time(tag, value)
+    let info = AnyRef::from_der(token).ok()?;
+    let signed = *fields(fields_of(info)?.get(1)?.value())?.first()?;
+    let content = *fields_of(signed)?.get(2)?;
+    let octets = *fields(fields_of(content)?.get(1)?.value())?.first()?;
+    let info = AnyRef::from_der(octets.value()).ok()?;
+    let time = *fields_of(info)?.get(4)?;
+    encode_time(time.tag(), time.value())
+}
+
+/// The fields of a sequence.
+fn fields_of(sequence: AnyRef<'_>) -> Option<Vec<AnyRef<'_>>> {
+    fields(sequence.value())
+}
+
+/// Values that follow each other, up to [`FIELDS`].
+fn fields(bytes: &[u8]) -> Option<Vec<AnyRef<'_>>> {
+    let mut reader = SliceReader::new(bytes).ok()?;
+    let mut fields = Vec::new();
+    while !reader.is_finished() && fields.len() < FIELDS {
+        fields.push(AnyRef::decode(&mut reader).ok()?);
+    }
+    Some(fields)
 }
 
 /// `UTCTime` or `GeneralizedTime`, seconds and finer, in UTC, as RFC 3339 to the second.
@@ -225,15 +244,7 @@ fn encode_time(tag: Tag, value: &[u8]) -> Option<String> {
     };
     let digits = digits.get(..14).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
     let part = |from: usize, to: usize| &digits[from..to];
-    Some(format!(
-        "{}-{}-{}T{}:{}:{}Z",
-        part(0, 4),
-        part(4, 6),
-        part(6, 8),
-        part(8, 10),
-        part(10, 12),
-        part(12, 14)
-    ))
+    Some(format!("{}-{}-{}T{}:{}:{}Z", part(0, 4), part(4, 6), part(6, 8), part(8, 10), part(10, 12), part(12, 14)))
 }
 
 fn name_algorithm(oid: &ObjectIdentifier) -> String {

@@ -94,14 +94,17 @@ impl<R: Read + Seek> Tree<'_, R> {
     fn directory(&mut self, offset: u32) -> io::Result<Vec<(Name, u32)>> {
         let start = self.root + u64::from(offset & !HIGH_BIT);
         let header = self.input.read_at(start, 16)?;
-        let count = |at: usize| header.get(at..at + 2).map_or(0, |raw| usize::from(u16::from_le_bytes([raw[0], raw[1]])));
+        let count =
+            |at: usize| header.get(at..at + 2).map_or(0, |raw| usize::from(u16::from_le_bytes([raw[0], raw[1]])));
         let wanted = (count(12) + count(14)).min(ENTRIES);
         let rows = self.input.read_at(start + 16, wanted * 8)?;
         let (rows, _) = rows.as_chunks::<8>();
-        rows.iter().map(|[a, b, c, d, e, f, g, h]| {
-            let name = self.name(u32::from_le_bytes([*a, *b, *c, *d]))?;
-            Ok((name, u32::from_le_bytes([*e, *f, *g, *h])))
-        }).collect()
+        rows.iter()
+            .map(|[a, b, c, d, e, f, g, h]| {
+                let name = self.name(u32::from_le_bytes([*a, *b, *c, *d]))?;
+                Ok((name, u32::from_le_bytes([*e, *f, *g, *h])))
+            })
+            .collect()
     }
 
     fn name(&mut self, name: u32) -> io::Result<Name> {
@@ -116,7 +119,8 @@ impl<R: Read + Seek> Tree<'_, R> {
     }
 
     fn first_language(&mut self, kind: &Name, name: Name, offset: u32) -> io::Result<Option<Resource>> {
-        let leaf = if offset & HIGH_BIT == 0 { Some(offset) } else { self.directory(offset)?.first().map(|(_, at)| *at) };
+        let leaf =
+            if offset & HIGH_BIT == 0 { Some(offset) } else { self.directory(offset)?.first().map(|(_, at)| *at) };
         let Some(leaf) = leaf.filter(|leaf| leaf & HIGH_BIT == 0) else { return Ok(None) };
         let entry = self.input.read_at(self.root + u64::from(leaf), 8)?;
         let Some([a, b, c, d, e, f, g, h]) = entry.first_chunk::<8>() else { return Ok(None) };
