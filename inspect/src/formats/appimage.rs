@@ -19,7 +19,7 @@ pub struct AppImage {
     pub architecture: String,
     /// Where updates come from, as zsync-based updaters read it: `gh-releases-zsync|…`.
     pub update_information: Option<String>,
-    /// Whether it holds an OpenPGP signature. Nobody is asked whether it is a good one.
+    /// Whether it holds an `OpenPGP` signature. Nobody is asked whether it is a good one.
     pub is_signed: bool,
     /// Where the file system begins in the file, in bytes.
     pub file_system_offset: u64,

@@ -19,7 +19,7 @@ const ENTRY_BYTES: u64 = 16;
 /// Entries of one header; a package of many files has some dozens, each with long lists.
 const ENTRIES: u32 = 4_096;
 
-/// Tags of the signature header that hold an OpenPGP signature: DSA, RSA, PGP, GPG, and version 6's.
+/// Tags of the signature header that hold an `OpenPGP` signature: DSA, RSA, PGP, GPG, and version 6's.
 const SIGNATURES: &[u32] = &[267, 268, 278, 1002, 1005];
 
 /// What an RPM package says of itself.
@@ -45,7 +45,7 @@ pub struct Rpm {
     pub source_package: Option<String>,
     /// Size of the files when installed, in bytes.
     pub installed_size_bytes: Option<u64>,
-    /// Whether it holds an OpenPGP signature. Nobody is asked whether it is a good one.
+    /// Whether it holds an `OpenPGP` signature. Nobody is asked whether it is a good one.
     pub is_signed: bool,
     /// How the payload is compressed, by its bytes.
     pub payload_compression: Compression,

@@ -157,7 +157,7 @@ fn damage(bytes: &[u8], head: usize) {
         if round % 4 == 0 {
             damaged.truncate(next() % bytes.len());
         } else {
-            for _ in 0..1 + round % 3 {
+            for _ in 0..=round % 3 {
                 let reach = if round % 2 == 0 { head.min(bytes.len()) } else { bytes.len() };
                 damaged[next() % reach] ^= 1 << (next() % 8);
             }

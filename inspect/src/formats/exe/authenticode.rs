@@ -114,12 +114,14 @@ fn read_table<R: Read + Seek>(input: &mut Input<R>, offset: u64, size: u64) -> i
     let mut at = offset;
     while at + 8 < end && blobs.len() < SIGNATURES {
         let header = input.read_at(at, 8)?;
-        let Some([a, b, c, d, _, _, e, f]) = header.first_chunk::<8>() else { break };
-        let len = u64::from(u32::from_le_bytes([*a, *b, *c, *d]));
+        let (Some(len), Some(kind)) = (header.first_chunk(), header.get(6..).and_then(<[u8]>::first_chunk)) else {
+            break;
+        };
+        let len = u64::from(u32::from_le_bytes(*len));
         if len < 8 || at + len > end {
             return Err(malformed(format!("the entry at byte {at} has an impossible length")));
         }
-        if u16::from_le_bytes([*e, *f]) == PKCS7 {
+        if u16::from_le_bytes(*kind) == PKCS7 {
             blobs.push(input.read_at(at + 8, usize::try_from(len - 8).unwrap_or(0))?);
         }
         at = (at + len).next_multiple_of(8);
@@ -144,9 +146,9 @@ pub(crate) fn parse_claims(blob: &[u8], notes: &mut Notes<'_>) -> Vec<Claim> {
 }
 
 fn parse_claim(blob: &[u8], nested: &mut Vec<Vec<u8>>) -> der::Result<Claim> {
-    let signed = parse_signed_data(blob)?;
-    let signer = signed.signers().next();
-    let content = signed.content().filter(|_| signed.content_type() == INDIRECT_DATA);
+    let data = parse_signed_data(blob)?;
+    let signer = data.signers().next();
+    let content = data.content().filter(|_| data.content_type() == INDIRECT_DATA);
     let content = content.ok_or_else(|| der::Error::from(der::ErrorKind::Failed))?;
     let (algorithm, digest) = parse_indirect_data(&content)?;
     if let Some(signer) = signer {
@@ -156,7 +158,7 @@ fn parse_claim(blob: &[u8], nested: &mut Vec<Vec<u8>>) -> der::Result<Claim> {
     let signature = Authenticode {
         digest_algorithm: name_algorithm(&algorithm),
         is_digest_verified: None,
-        signer: signer.and_then(|signer| signed.certificate_of(signer)),
+        signer: signer.and_then(|signer| data.certificate_of(signer)),
         timestamp: signer.and_then(timestamp),
     };
     let is_content_signed = signer.is_some_and(|signer| is_content_signed(signer, &content));
@@ -320,7 +322,9 @@ fn digest_image<R: Read + Seek>(
         while left > 0 {
             let wanted = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
             input.read_exact(&mut buffer[..wanted])?;
-            hashers.values_mut().for_each(|hasher| hasher.update(&buffer[..wanted]));
+            for hasher in hashers.values_mut() {
+                hasher.update(&buffer[..wanted]);
+            }
             left -= wanted as u64;
         }
     }

@@ -123,9 +123,9 @@ impl<R: Read + Seek> Tree<'_, R> {
             if offset & HIGH_BIT == 0 { Some(offset) } else { self.directory(offset)?.first().map(|(_, at)| *at) };
         let Some(leaf) = leaf.filter(|leaf| leaf & HIGH_BIT == 0) else { return Ok(None) };
         let entry = self.input.read_at(self.root + u64::from(leaf), 8)?;
-        let Some([a, b, c, d, e, f, g, h]) = entry.first_chunk::<8>() else { return Ok(None) };
-        let file_offset = self.image.file_offset(u32::from_le_bytes([*a, *b, *c, *d]));
-        let size_bytes = u32::from_le_bytes([*e, *f, *g, *h]);
+        let number = |at: usize| entry.get(at..).and_then(<[u8]>::first_chunk).map(|raw| u32::from_le_bytes(*raw));
+        let (Some(address), Some(size_bytes)) = (number(0), number(4)) else { return Ok(None) };
+        let file_offset = self.image.file_offset(address);
         Ok(file_offset.map(|file_offset| Resource { kind: kind.clone(), name, file_offset, size_bytes }))
     }
 }
