@@ -1,11 +1,12 @@
 //! Which package format a file is.
 //!
-//! The bytes decide. The name is asked only for what the first bytes cannot tell: whether a compressed file holds a tar,
-//! and the processor of formats that carry it deep inside.
+//! The bytes decide. The name is asked only for what the first bytes cannot tell: the processor of formats that carry it
+//! deep inside, and whether a compressed file that cannot be decompressed holds a tar.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use crate::{Format, arch, zip_kind};
+use crate::compression::{self, Compression, MEMORY_BYTES};
+use crate::{Format, arch, tar_entries, zip_kind};
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,9 +34,14 @@ pub fn detect<R: Read + Seek>(input: &mut R, size_bytes: u64, file_name: &str) -
     let (format, arch) = match found {
         Some((format, arch)) => (format, arch),
         None if has_koly(input, size_bytes)? => (Format::Dmg, None),
-        None => (detect_tar(&head, file_name), None),
+        None => (detect_tar(&head, input, file_name)?, None),
     };
     Ok(Detected { format, arch: arch.or_else(|| arch::of_file_name(file_name)) })
+}
+
+/// Tells the format from the bytes alone. A compressed file is a tar when it holds one.
+pub(crate) fn detect_bytes<R: Read + Seek>(input: &mut R, size_bytes: u64) -> io::Result<Format> {
+    Ok(detect(input, size_bytes, "")?.format)
 }
 
 type Found = Option<(Format, Option<&'static str>)>;
@@ -45,6 +51,8 @@ fn detect_binary<R: Read + Seek>(head: &[u8], input: &mut R) -> io::Result<Found
         Some((Format::Deb, None))
     } else if head.starts_with(&[0xed, 0xab, 0xee, 0xdb]) {
         Some((Format::Rpm, None))
+    } else if head.starts_with(b"encrcdsa") {
+        Some((Format::Dmg, None))
     } else if head.starts_with(b"xar!") {
         Some((Format::Pkg, None))
     } else if head.starts_with(&[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]) {
@@ -76,15 +84,28 @@ fn has_koly<R: Read + Seek>(input: &mut R, size_bytes: u64) -> io::Result<bool> 
     }
 }
 
-/// `ustar` at 257 is a tar. A compressed file is one when its name says so.
-fn detect_tar(head: &[u8], file_name: &str) -> Format {
-    const MAGICS: &[&[u8]] = &[&[0x1f, 0x8b], b"\xfd7zXZ\0", b"BZh", &[0x28, 0xb5, 0x2f, 0xfd]];
+/// A tar begins with a header whose checksum holds, a compressed one when decompressed. Where the first block cannot be
+/// decompressed, a compressed file is a tar when its name says so. What asks for more memory than is given is taken for one,
+/// since hardly anything else is compressed that hard.
+fn detect_tar<R: Read + Seek>(head: &[u8], input: &mut R, file_name: &str) -> io::Result<Format> {
     const ENDINGS: &[&str] = &[".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst", ".tzst"];
+    if tar_entries::is_header(head) {
+        return Ok(Format::Tarball);
+    }
+    let compression = Compression::of_head(head);
+    if compression == Compression::None {
+        return Ok(Format::File);
+    }
+    input.seek(SeekFrom::Start(0))?;
+    let mut block = Vec::new();
+    let read = compression::decompress(compression, &mut *input, MEMORY_BYTES).take(512).read_to_end(&mut block);
     let name = file_name.to_ascii_lowercase();
-    let is_compressed = MAGICS.iter().any(|magic| head.starts_with(magic));
-    let is_tar =
-        head.get(257..262) == Some(b"ustar") || is_compressed && ENDINGS.iter().any(|ending| name.ends_with(ending));
-    if is_tar { Format::Tarball } else { Format::File }
+    let is_tar = match read {
+        Ok(512) => tar_entries::is_header(&block),
+        Err(error) if error.kind() == io::ErrorKind::OutOfMemory => true,
+        _ => ENDINGS.iter().any(|ending| name.ends_with(ending)),
+    };
+    Ok(if is_tar { Format::Tarball } else { Format::File })
 }
 
 fn read_u16(bytes: &[u8], at: usize) -> Option<u16> {

@@ -11,10 +11,26 @@
 //! # std::io::Result::Ok(())
 //! ```
 
+pub mod apple;
 mod arch;
+mod archive;
+pub mod certificates;
+pub mod compression;
 mod detect;
+mod executable;
 mod format;
+pub mod formats;
+mod input;
+mod inspection;
+mod limits;
+mod notes;
+mod report;
+mod tar_entries;
 mod zip_kind;
 
 pub use detect::{Detected, detect};
+pub use executable::{Executable, ExecutableKind};
 pub use format::Format;
+pub use inspection::inspect;
+pub use limits::Limits;
+pub use report::{Details, Entries, Entry, Finding, INSPECTOR_VERSION, Icon, Report, Severity};

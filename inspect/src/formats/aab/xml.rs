@@ -1,0 +1,61 @@
+//! XML as app bundles hold it: protocol buffers (`XmlNode` and its parts in `Resources.proto` of aapt2).
+//!
+//! Only the fields that are asked for are decoded. Elements nest at most as deep as prost allows, which is 100.
+
+use prost::{DecodeError, Message};
+
+const ANDROID: &str = "http://schemas.android.com/apk/res/android";
+
+#[derive(Clone, PartialEq, Message)]
+struct Node {
+    #[prost(message, optional, boxed, tag = "1")]
+    element: Option<Box<Element>>,
+}
+
+/// An element, its attributes and what is in it.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Element {
+    #[prost(string, tag = "3")]
+    name: String,
+    #[prost(message, repeated, tag = "4")]
+    attributes: Vec<Attribute>,
+    #[prost(message, repeated, tag = "5")]
+    children: Vec<Node>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Attribute {
+    #[prost(string, tag = "1")]
+    namespace: String,
+    #[prost(string, tag = "2")]
+    name: String,
+    #[prost(string, tag = "3")]
+    value: String,
+}
+
+/// The outermost element of a document.
+pub(super) fn parse(bytes: &[u8]) -> Result<Element, DecodeError> {
+    Ok(Node::decode(bytes)?.element.map(|element| *element).unwrap_or_default())
+}
+
+impl Element {
+    /// An attribute of the platform, as written in the source.
+    pub(super) fn android(&self, name: &str) -> Option<&str> {
+        self.attribute(ANDROID, name)
+    }
+
+    /// An attribute without a namespace.
+    pub(super) fn plain(&self, name: &str) -> Option<&str> {
+        self.attribute("", name)
+    }
+
+    /// The first element of that name in it.
+    pub(super) fn child(&self, name: &str) -> Option<&Self> {
+        self.children.iter().filter_map(|child| child.element.as_deref()).find(|child| child.name == name)
+    }
+
+    fn attribute(&self, namespace: &str, name: &str) -> Option<&str> {
+        let is_it = |attribute: &&Attribute| attribute.name == name && attribute.namespace == namespace;
+        self.attributes.iter().find(is_it).map(|attribute| attribute.value.as_str())
+    }
+}

@@ -1,0 +1,10 @@
+//! Reports on Apple's formats: committed fixtures, archives made here, and damaged ones.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod app_zip;
+mod dmg;
+mod hostile;
+mod ipa;
+mod making;
+mod pkg;
+mod profile;
