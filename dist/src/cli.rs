@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::client::RetryPolicy;
 use crate::commands::{
-    app, audit, channels, check, ci, completions, generate, init, log, man, promote, pull, push, reflog, rollback,
-    show, token, whoami,
+    app, audit, channels, check, ci, completions, generate, init, inspect, log, man, promote, pull, push, reflog,
+    rollback, show, token, whoami,
 };
 
 /// Git for releases: push artifacts, move channels, pull them back
@@ -78,6 +78,7 @@ pub(crate) enum Command {
     App(app::AppCommand),
     Init(init::InitArgs),
     Check(check::CheckArgs),
+    Inspect(inspect::InspectArgs),
     Push(push::PushArgs),
     /// Commands for continuous integration
     #[command(subcommand)]

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// What `cargo xtask fixtures` is told.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct Options {
     /// Fetch only this file (may be given several times)
     #[arg(long, value_name = "NAME")]

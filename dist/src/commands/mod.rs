@@ -8,6 +8,7 @@ pub(crate) mod ci;
 pub(crate) mod completions;
 pub(crate) mod generate;
 pub(crate) mod init;
+pub(crate) mod inspect;
 pub(crate) mod log;
 pub(crate) mod man;
 pub(crate) mod promote;
@@ -38,6 +39,7 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<(), CliEr
         Command::App(command) => app::run(command, session).await,
         Command::Init(args) => init::run(&args, session),
         Command::Check(args) => check::run(args, session).await,
+        Command::Inspect(args) => inspect::run(&args, session),
         Command::Push(args) => push::run(args, session).await,
         Command::Ci(command) => ci::run(command, session).await,
         Command::Pull(args) => pull::run(args, session).await,
