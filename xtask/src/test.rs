@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     fixtures, process, tidy,
-    tools::{self, FIND, OPENSSL, SHA256SUM, SQLITE3, STRACE},
+    tools::{self, FIND, NPM, OPENSSL, PIP, SHA256SUM, SQLITE3, STRACE},
     workspace,
 };
 
@@ -84,6 +84,7 @@ fn run_doctests() -> Result<()> {
 
 /// The tests of `inspect` read real artifacts. What is there already is not fetched again, so trying again costs only what failed.
 fn fetch_artifacts() -> Result<()> {
+    tools::ensure(&[NPM, PIP])?;
     let all = fixtures::Options::default();
     fixtures::run(&all).or_else(|_| fixtures::run(&all)).or_else(|_| fixtures::run(&all))
 }

@@ -27,6 +27,10 @@ pub const SQLITE3: Tool = Tool { program: "sqlite3", package: "sqlite3" };
 pub const SHA256SUM: Tool = Tool { program: "sha256sum", package: "coreutils" };
 /// Walks the objects for that check.
 pub const FIND: Tool = Tool { program: "find", package: "findutils" };
+/// Downloads from the npm registry.
+pub const NPM: Tool = Tool { program: "npm", package: "npm" };
+/// Downloads from the Python package index.
+pub const PIP: Tool = Tool { program: "pip3", package: "python3-pip" };
 /// Makes profiles and certificates, and the measure for hashing.
 pub const OPENSSL: Tool = Tool { program: "openssl", package: "openssl" };
 
