@@ -11,6 +11,7 @@ use objstore::{Digest, Store, Upload, UploadError};
 use protocol::AppSlug;
 use protocol::api::AuditAction;
 use protocol::scope::Need;
+use rusqlite::Connection;
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -18,7 +19,7 @@ use super::caller::Record;
 use super::{Caller, OpError};
 use crate::Server;
 use crate::blocking::blocking;
-use crate::db;
+use crate::db::{self, objects::PendingUpload};
 
 /// How long the server waits for the next byte of a body.
 const IDLE: Duration = Duration::from_secs(30);
@@ -64,13 +65,13 @@ pub(crate) async fn progress(
     let store = server.store.clone();
     server
         .db
-        .read(move |connection| {
-            let Some(pending) = db::objects::pending(connection, &app, &digest)? else { return Ok(None) };
-            if pending.is_received && store.len(&digest)? == Some(pending.size) {
-                return Ok(Some(Progress { offset: pending.size, is_complete: true }));
+        .read(move |connection| match expected(connection, &store, &app, &digest)? {
+            Expected::Nothing => Ok(None),
+            Expected::Received { size } => Ok(Some(Progress { offset: size, is_complete: true })),
+            Expected::Object { .. } => {
+                let offset = store.upload_offset(app.as_str(), &digest)?.unwrap_or(0);
+                Ok(Some(Progress { offset, is_complete: false }))
             }
-            let offset = store.upload_offset(app.as_str(), &digest)?.unwrap_or(0);
-            Ok(Some(Progress { offset, is_complete: false }))
         })
         .await
 }
@@ -83,27 +84,47 @@ pub(crate) async fn receive<E>(
     mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
 ) -> Result<Progress, OpError> {
     caller.require(Need::Publish(&part.app))?;
-    let (app, digest) = (part.app.clone(), part.digest);
-    let pending = server.db.read(move |connection| db::objects::pending(connection, &app, &digest)).await?;
-    let is_held = |size| Ok::<_, OpError>(server.store.len(&digest)? == Some(size));
-    let Some(pending) = pending else {
-        linger(&mut body).await;
-        return Err(OpError::ObjectNotNegotiated { app: part.app, digest });
+    let digest = part.digest;
+    let (store, app) = (server.store.clone(), part.app.clone());
+    let size = match server.db.read(move |connection| expected(connection, &store, &app, &digest)).await? {
+        Expected::Object { size } => size,
+        Expected::Nothing => {
+            linger(&mut body).await;
+            return Err(OpError::ObjectNotNegotiated { app: part.app, digest });
+        }
+        Expected::Received { size } => {
+            linger(&mut body).await;
+            return already_received(&part, size);
+        }
     };
-    if pending.is_received && is_held(pending.size)? {
-        linger(&mut body).await;
-        return already_received(&part, pending.size);
-    }
     let (chunks, queue) = mpsc::channel(CHUNKS_IN_FLIGHT);
     let is_last = part.is_last;
     // On its own, so that it runs to its end when the request is dropped.
-    let taking = tokio::spawn(take_in(server.clone(), caller, part, pending.size, queue));
+    let taking = tokio::spawn(take_in(server.clone(), caller, part, size, queue));
     let fed = feed(body, chunks, is_last, digest).await;
     let taken = taking.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
     match (fed, taken) {
         (_, Err(error)) | (Err(error), Ok(_)) => Err(error),
         (Ok(()), Ok(progress)) => Ok(progress),
     }
+}
+
+/// What an app may send under a digest.
+enum Expected {
+    /// It never announced the object.
+    Nothing,
+    /// The object, of so many bytes.
+    Object { size: u64 },
+    /// No more: the object is there.
+    Received { size: u64 },
+}
+
+fn expected(connection: &Connection, store: &Store, app: &AppSlug, digest: &Digest) -> Result<Expected, OpError> {
+    let Some(PendingUpload { size, is_received }) = db::objects::pending(connection, app, digest)? else {
+        return Ok(Expected::Nothing);
+    };
+    let is_there = is_received && store.len(digest)? == Some(size);
+    Ok(if is_there { Expected::Received { size } } else { Expected::Object { size } })
 }
 
 /// A client that missed our answer may send the end again.
