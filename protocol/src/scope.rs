@@ -114,11 +114,6 @@ impl Scope {
         }
     }
 
-    /// Whether it holds for every app.
-    pub fn is_for_every_app(&self) -> bool {
-        self.app == Which::All
-    }
-
     fn is(&self, actions: &[Action], app: &AppSlug) -> bool {
         actions.contains(&self.action) && self.app.covers(app)
     }

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
-use tokio::sync::{Semaphore, TryAcquireError};
+use tokio::sync::Semaphore;
 
 use crate::blocking::blocking;
 pub use convert::{Corrupt, DbError};
@@ -124,11 +124,6 @@ impl Database {
             work(&snapshot)
         })
         .await
-    }
-
-    /// Whether a reader is free at once: a sign of how busy the database is.
-    pub fn has_idle_reader(&self) -> bool {
-        !matches!(self.readers.free.try_acquire(), Err(TryAcquireError::NoPermits))
     }
 }
 
