@@ -14,9 +14,11 @@ use protocol::{Scope, paths};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::db::Database;
+use crate::inspection::worker::{self, Worker};
+use crate::ops::reindex::{self, Reindexed};
 use crate::ops::tokens;
 use crate::server::make_directories;
-use crate::{Clock, Listening, Server, http};
+use crate::{Clock, Inspector, Listening, Server, http};
 
 /// The dist server: git for releases.
 #[derive(Debug, Parser)]
@@ -33,8 +35,13 @@ enum Command {
     /// Tokens, on the data directory itself.
     #[command(subcommand)]
     Token(Token),
+    /// Make the index tables and the reports again, from objects and refs.
+    Reindex(Reindex),
     /// Print the OpenAPI 3.1 document of the API.
     Openapi,
+    /// Read one artifact from standard input; started by the server itself.
+    #[command(name = worker::NAME, hide = true)]
+    InspectWorker(Worker),
 }
 
 /// Where everything is kept.
@@ -66,6 +73,18 @@ enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+#[derive(Debug, Args)]
+struct Reindex {
+    #[command(flatten)]
+    data: Data,
+    /// Inspect every artifact again, not only those that this version has not read.
+    #[arg(long)]
+    all: bool,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -115,6 +134,8 @@ impl Cli {
         match self.command {
             Command::Serve(serve) => serve.run(),
             Command::Token(Token::Create(create)) => create.run(),
+            Command::Reindex(reindex) => reindex.run(),
+            Command::InspectWorker(worker) => worker.run(),
             Command::Openapi => print(&(http::document().to_pretty_json()? + "\n")),
         }
     }
@@ -129,7 +150,7 @@ impl Serve {
 
     async fn serve(self) -> Result<()> {
         let options = Options { reserve_bytes: self.reserve_mib * 1024 * 1024 };
-        let server = Server::open(&self.data.data, options, Clock::system())?;
+        let server = Server::open(&self.data.data, options, Clock::system(), Inspector::of_this_program()?)?;
         let listening = Listening::bind(self.listen).with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listening.address();
         if let Some(first) = tokens::create_first(&server).await? {
@@ -167,6 +188,30 @@ impl CreateArgs {
         let expiry = made.about.expires_at.map_or_else(|| "never".to_owned(), |at| format!("{at:.0}"));
         eprint(&format!("token {} ({}), expires {expiry}; it is shown only now\n", made.about.id, made.about.name))?;
         print(&format!("{}\n", made.token))
+    }
+}
+
+impl Reindex {
+    fn run(self) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(self.reindex())
+    }
+
+    async fn reindex(self) -> Result<()> {
+        let inspector = Inspector::of_this_program()?;
+        let server = Server::open(&self.data.data, Options { reserve_bytes: 0 }, Clock::system(), inspector)?;
+        let releases = reindex::releases(&server).await.context("nothing was changed")?;
+        eprint(&format!("{releases} releases are in the index\n"))?;
+        let lacking = reindex::lacking(&server, self.all).await?;
+        for (done, digest) in (1..).zip(&lacking) {
+            reindex::report(&server, *digest).await.with_context(|| format!("inspecting {digest}"))?;
+            eprint(&format!("inspected {done} of {} ({})\n", lacking.len(), digest.short()))?;
+        }
+        let made = Reindexed { releases, reports: lacking.len() };
+        if self.json {
+            return print(&(serde_json::to_string_pretty(&made)? + "\n"));
+        }
+        print(&format!("{releases} releases indexed, {} artifacts inspected\n", made.reports))
     }
 }
 

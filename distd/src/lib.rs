@@ -7,10 +7,12 @@ mod blocking;
 pub mod cli;
 pub mod db;
 pub mod http;
+mod inspection;
 pub mod ops;
 pub mod serve;
 pub mod server;
 pub mod web;
 
+pub use inspection::Inspector;
 pub use serve::Listening;
 pub use server::{Clock, Server};

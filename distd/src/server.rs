@@ -9,6 +9,7 @@ use jiff::{Timestamp, TimestampRound, Unit};
 use objstore::{DirLock, LockError, Options, Store};
 
 use crate::db::{self, Database};
+use crate::inspection::Inspector;
 
 /// Directories of the data directory that are there from the start, for people to put things into.
 const DIRECTORIES: &[&str] = &["backups", "config", "logs"];
@@ -41,6 +42,7 @@ pub struct Server {
     pub(crate) db: Database,
     pub(crate) store: Store,
     pub(crate) clock: Clock,
+    pub(crate) inspector: Inspector,
     _lock: Arc<DirLock>,
 }
 
@@ -71,12 +73,12 @@ impl Server {
     ///
     /// # Errors
     /// When another process serves it, or it cannot be read and written.
-    pub fn open(data: &Path, options: Options, clock: Clock) -> Result<Self, OpenError> {
+    pub fn open(data: &Path, options: Options, clock: Clock, inspector: Inspector) -> Result<Self, OpenError> {
         make_directories(data)?;
         let lock = DirLock::acquire(data)?;
         let store = Store::open(data, options)?;
         let db = Database::open(data)?;
-        Ok(Self { db, store, clock, _lock: Arc::new(lock) })
+        Ok(Self { db, store, clock, inspector, _lock: Arc::new(lock) })
     }
 }
 

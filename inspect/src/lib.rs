@@ -25,6 +25,7 @@ mod inspection;
 mod limits;
 mod notes;
 mod report;
+mod summary;
 mod tar_entries;
 mod zip_kind;
 
@@ -34,3 +35,4 @@ pub use format::Format;
 pub use inspection::inspect;
 pub use limits::Limits;
 pub use report::{Details, Entries, Entry, Finding, INSPECTOR_VERSION, Icon, Report, Severity};
+pub use summary::{ProfileSummary, Signing, Summary};

@@ -1,6 +1,7 @@
 //! What inspection found.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::Format;
 use crate::formats::{
@@ -52,7 +53,7 @@ pub enum Details {
 }
 
 /// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
@@ -64,7 +65,7 @@ pub enum Severity {
 }
 
 /// One thing that a person should know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
     /// Stable word for scripts and policies, in kebab-case: `profile-expired`.
     pub code: String,

@@ -55,6 +55,13 @@ pub struct ObjectReader {
     size_bytes: u64,
 }
 
+impl ObjectReader {
+    /// A file that reads as the object, for handing to another process. Its position is at the beginning.
+    pub fn into_file(self) -> File {
+        self.file
+    }
+}
+
 impl Store {
     /// Opens a held object.
     ///

@@ -138,6 +138,10 @@ codes! {
         UpdateInvalid = "update_invalid",
         /// The parent is not a release of this app.
         ParentUnknown = "parent_unknown",
+        /// An artifact is not what the release says, or not the app's.
+        ArtifactRefused = "artifact_refused",
+        /// The rules of an app are not valid.
+        RulesInvalid = "rules_invalid",
     }
     Denied {
         /// No credential was sent, or one that is unknown, expired or revoked.
@@ -156,6 +160,8 @@ codes! {
         RevisionUnknown = "revision_unknown",
         /// There is no such object in this app.
         ObjectNotFound = "object_not_found",
+        /// There is no report on the object yet, or no icon in it.
+        ReportNotFound = "report_not_found",
         /// There is no such token.
         TokenNotFound = "token_not_found",
     }
@@ -186,6 +192,8 @@ codes! {
     Policy {
         /// The server would have less free space than its reserve.
         InsufficientStorage = "insufficient_storage",
+        /// A gate of the channel keeps the release out.
+        GateBlocked = "gate_blocked",
     }
     Unavailable {
         /// The server cannot be reached.

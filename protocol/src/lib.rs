@@ -14,6 +14,7 @@
 //! ```
 
 pub mod api;
+pub mod checks;
 pub mod dist_json;
 pub mod error;
 pub mod limits;
@@ -22,6 +23,7 @@ pub mod paths;
 pub mod platform;
 pub mod publish;
 pub mod revision;
+pub mod rules;
 pub mod scope;
 mod size;
 pub mod token;
@@ -30,9 +32,10 @@ pub use error::{ErrorBody, ErrorCode, Problem};
 pub use manifest::{ArtifactLine, FileName, ReleaseId, ReleaseManifest};
 pub use objstore::Digest;
 pub use paths::ServerUrl;
-pub use platform::{Arch, Kind, Platform};
+pub use platform::{Arch, Kind, Platform, UnknownWord};
 pub use refs::{AppSlug, Build, ChannelName, RefName, ReleaseName, Version};
 pub use revision::{AppRevision, Revision};
+pub use rules::{AppRules, Gate, Level, Property};
 pub use scope::Scope;
 pub use size::ByteSize;
 pub use token::TokenText;

@@ -6,6 +6,9 @@ pub const MANIFEST_BYTES: u64 = 1024 * 1024;
 /// Largest JSON request body, in bytes. A commit carries one manifest and its ref updates.
 pub const JSON_BODY_BYTES: usize = 2 * 1024 * 1024;
 
+/// The rules of one app, in bytes of JSON.
+pub const RULES_BYTES: usize = 64 * 1024;
+
 /// Objects in one negotiation.
 pub const NEGOTIATED_OBJECTS: usize = 10_000;
 

@@ -45,6 +45,21 @@ pub fn app(app: &AppSlug) -> String {
     format!("{APPS}/{app}")
 }
 
+/// What an app asks of its artifacts and channels.
+pub fn rules(app: &AppSlug) -> String {
+    format!("{APPS}/{app}/rules")
+}
+
+/// What inspection read out of an object.
+pub fn report(app: &AppSlug, digest: &Digest) -> String {
+    format!("{APPS}/{app}/reports/{digest}")
+}
+
+/// The icon of an object.
+pub fn icon(app: &AppSlug, digest: &Digest) -> String {
+    format!("{APPS}/{app}/reports/{digest}/icon")
+}
+
 /// What to send, and where refs are.
 pub fn negotiate(app: &AppSlug) -> String {
     format!("{APPS}/{app}/push/negotiate")

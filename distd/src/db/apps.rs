@@ -1,11 +1,11 @@
 //! The table `apps`.
 
 use jiff::Timestamp;
-use protocol::AppSlug;
 use protocol::api::{Access, App};
+use protocol::{AppRules, AppSlug};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::convert::{DbResult, parse, time, unsigned};
+use super::convert::{DbResult, corrupt, parse, parse_json, time, unsigned};
 
 const SELECT: &str = "SELECT slug, name, access, created_at, created_by,
     (SELECT count(*) FROM releases WHERE releases.app = apps.slug) AS releases FROM apps";
@@ -36,6 +36,19 @@ pub(crate) fn access(connection: &Connection, slug: &AppSlug) -> DbResult<Option
     let mut statement = connection.prepare_cached("SELECT access FROM apps WHERE slug = ?1")?;
     let word: Option<String> = statement.query_row([slug.as_str()], |row| row.get(0)).optional()?;
     Ok(word.map(|word| parse_access(&word)))
+}
+
+/// What an app asks of its artifacts and channels; `None` where there is no such app.
+pub(crate) fn rules(connection: &Connection, slug: &AppSlug) -> DbResult<Option<AppRules>> {
+    let mut statement = connection.prepare_cached("SELECT rules FROM apps WHERE slug = ?1")?;
+    statement.query_row([slug.as_str()], |row| Ok(parse_json(row, "rules"))).optional()?.transpose()
+}
+
+/// Replaces what an app asks.
+pub(crate) fn set_rules(tx: &Transaction<'_>, slug: &AppSlug, rules: &AppRules) -> DbResult<()> {
+    let text = serde_json::to_string(rules).map_err(|why| corrupt("apps.rules", slug, why))?;
+    tx.prepare_cached("UPDATE apps SET rules = ?2 WHERE slug = ?1")?.execute(params![slug.as_str(), text])?;
+    Ok(())
 }
 
 /// All apps, by slug.

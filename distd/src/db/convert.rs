@@ -38,6 +38,11 @@ impl DbError {
     }
 }
 
+/// What a column holds cannot be read or written as what it is.
+pub(super) fn corrupt(column: &str, key: impl Display, why: impl Display) -> DbError {
+    Corrupt { column: column.to_owned(), text: key.to_string(), why: why.to_string() }.into()
+}
+
 pub(super) type DbResult<T> = Result<T, DbError>;
 
 /// The value of a text column.

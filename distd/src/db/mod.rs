@@ -10,6 +10,7 @@ mod convert;
 mod migrate;
 pub(crate) mod objects;
 pub(crate) mod releases;
+pub(crate) mod reports;
 pub(crate) mod tokens;
 
 use std::path::{Path, PathBuf};

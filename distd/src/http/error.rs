@@ -104,6 +104,7 @@ fn classify(error: &OpError) -> (StatusCode, ErrorCode) {
         OpError::RevisionUnknown { .. } => (Status::NOT_FOUND, Code::RevisionUnknown),
         OpError::ObjectNotFound { .. } => (Status::NOT_FOUND, Code::ObjectNotFound),
         OpError::TokenNotFound(_) => (Status::NOT_FOUND, Code::TokenNotFound),
+        OpError::ReportNotFound(_) => (Status::NOT_FOUND, Code::ReportNotFound),
         OpError::AppExists(_) => (Status::CONFLICT, Code::AppExists),
         OpError::RevisionAmbiguous { .. } => (Status::CONFLICT, Code::RevisionAmbiguous),
         OpError::ObjectNotNegotiated { .. } => (Status::CONFLICT, Code::ObjectNotNegotiated),
@@ -119,6 +120,9 @@ fn classify(error: &OpError) -> (StatusCode, ErrorCode) {
         OpError::UpdateInvalid(_) => (Status::UNPROCESSABLE_ENTITY, Code::UpdateInvalid),
         OpError::ParentUnknown { .. } => (Status::UNPROCESSABLE_ENTITY, Code::ParentUnknown),
         OpError::Manifest(error) => (Status::UNPROCESSABLE_ENTITY, manifest_code(error)),
+        OpError::ArtifactRefused { .. } => (Status::UNPROCESSABLE_ENTITY, Code::ArtifactRefused),
+        OpError::RulesInvalid(_) => (Status::UNPROCESSABLE_ENTITY, Code::RulesInvalid),
+        OpError::GateBlocked { .. } => (Status::FORBIDDEN, Code::GateBlocked),
         OpError::NoSpace { .. } => (Status::INSUFFICIENT_STORAGE, Code::InsufficientStorage),
         OpError::UploadStalled(_) | OpError::UploadCut(_) => (Status::REQUEST_TIMEOUT, Code::RequestTimeout),
         OpError::Database(_) | OpError::Storage { .. } => (Status::INTERNAL_SERVER_ERROR, Code::Internal),
@@ -156,6 +160,11 @@ fn hint(error: &OpError) -> Option<String> {
         OpError::ReleaseExists { .. } => Some("a name is taken for good: raise the version or build".to_owned()),
         OpError::RefMoved { .. } => Some("read it again, decide again, try again".to_owned()),
         OpError::RollbackTargetInvalid { .. } => Some("dist promote moves a channel to any release".to_owned()),
+        OpError::ArtifactRefused { .. } => Some(
+            "dist check says the same before a byte is sent; dist app rules shows and changes what the app asks"
+                .to_owned(),
+        ),
+        OpError::GateBlocked { app, .. } => Some(format!("dist app rules {app} shows what each channel asks")),
         OpError::NoSpace { .. } => Some("free space on the server, or lower its reserve".to_owned()),
         _ => None,
     }
@@ -175,6 +184,8 @@ fn details(error: OpError) -> Value {
         OpError::NoSpace { needed, available, reserve } => {
             json!({ "needed": needed, "available": available, "reserve": reserve })
         }
+        OpError::ArtifactRefused { reports, .. } => json!({ "artifacts": reports }),
+        OpError::GateBlocked { results, .. } => json!({ "gates": results }),
         OpError::ReleaseExists { existing, difference, .. } => {
             json!({ "existing": existing, "difference": difference })
         }

@@ -16,6 +16,7 @@ mod openapi;
 mod push;
 mod ranges;
 mod releases;
+mod reports;
 mod router;
 mod tokens;
 

@@ -8,7 +8,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
-use super::{apps, audit, channels, health, layer, objects, openapi, push, releases, tokens};
+use super::{apps, audit, channels, health, layer, objects, openapi, push, releases, reports, tokens};
 use crate::{Server, web};
 
 /// The routes of the API, with their description.
@@ -17,6 +17,7 @@ pub(super) fn api() -> OpenApiRouter<Server> {
         .routes(routes!(tokens::whoami))
         .routes(routes!(apps::list, apps::create))
         .routes(routes!(apps::show))
+        .routes(routes!(reports::rules, reports::replace_rules))
         .routes(routes!(push::negotiate))
         .routes(routes!(push::commit))
         .routes(routes!(objects::download, objects::head, objects::upload).layer(DefaultBodyLimit::disable()))
@@ -24,6 +25,8 @@ pub(super) fn api() -> OpenApiRouter<Server> {
         .routes(routes!(releases::list))
         .routes(routes!(releases::show))
         .routes(routes!(releases::log))
+        .routes(routes!(reports::show))
+        .routes(routes!(reports::icon))
         .routes(routes!(channels::list))
         .routes(routes!(channels::show))
         .routes(routes!(channels::reflog))

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::caller::Record;
 use super::page::Page;
 use super::resolve::{channel_names, closest, load, resolve};
-use super::{Caller, OpError, check_reason, release_id};
+use super::{Caller, OpError, check_reason, gates, release_id};
 use crate::Server;
 use crate::db;
 
@@ -91,7 +91,9 @@ pub(crate) async fn promote(
                 ExpectedRelease::Release(id) => Expected::MustExistAndMatch(id.into()),
             };
             let line = LogLine { actor: caller.actor(), action: Action::Promote, reason: reason.as_deref(), at };
-            move_channel(tx, &caller, &app, channel, to.to_ref(), expected, &line)
+            let gates = gates::pass(tx, &app, &channel, to.id)?;
+            let moved = move_channel(tx, &caller, &app, channel, to.to_ref(), expected, &line)?;
+            Ok(Moved { gates, ..moved })
         })
         .await
 }
@@ -111,7 +113,7 @@ pub(super) fn move_channel(
     let changes = apply(tx, app, &[edit], line)?;
     let from = changes[0].old.map(|old| release_ref(tx, app, release_id(old))).transpose()?;
     if changes[0].is_noop() {
-        return Ok(Moved { channel, from, to });
+        return Ok(Moved { channel, from, to, gates: Vec::new() });
     }
     let is_rollback = line.action == Action::Rollback;
     let record = Record {
@@ -124,7 +126,7 @@ pub(super) fn move_channel(
         details: json!({ "from": from, "to": to }),
     };
     caller.record(tx, line.at, record)?;
-    Ok(Moved { channel, from, to })
+    Ok(Moved { channel, from, to, gates: Vec::new() })
 }
 
 /// Moves refs, and says in our words who was faster where one has moved.

@@ -1,11 +1,15 @@
 //! Commit: the one moment at which a release becomes visible.
 //!
-//! Everything is judged once on a snapshot, so that a refusal costs no write; then the manifest object is made durable; then
-//! one transaction judges again and moves the refs, indexes the release and writes the audit event.
+//! Everything is judged once on a snapshot, so that a refusal costs no write; then artifacts that were not inspected yet are, and
+//! judged; then the manifest object is made durable; then one transaction judges again and moves the refs, indexes the release
+//! and writes the audit event.
 
+use std::collections::HashMap;
+
+use inspect::Report;
 use jiff::Timestamp;
-use objstore::Store;
-use protocol::api::{AuditAction, CommitRequest, Committed, RefMove, RefUpdate, ReleaseRef, WantedObject};
+use objstore::{Digest, Store};
+use protocol::api::{AuditAction, CommitRequest, Committed, GateResult, RefMove, RefUpdate, ReleaseRef, WantedObject};
 use protocol::publish::PublishStatus;
 use protocol::scope::Need;
 use protocol::{AppSlug, RefName, ReleaseId, ReleaseManifest, limits};
@@ -16,7 +20,7 @@ use serde_json::json;
 use super::caller::Record;
 use super::channels::{apply, ref_moved};
 use super::negotiate::{missing, no_space};
-use super::{Caller, OpError, check_reason, release_id};
+use super::{Caller, OpError, check_reason, gates, release_id, reports, rules};
 use crate::Server;
 use crate::blocking::blocking;
 use crate::db;
@@ -63,19 +67,36 @@ pub(crate) async fn commit(
     }
     let (store, at) = (server.store.clone(), server.clock.now());
     let judged = plan.clone();
-    let manifest_bytes = server
+    let is_new = server
         .db
         .read(move |connection| {
             let verdict = judge(connection, &store, &judged)?;
             check_expected(connection, &judged, verdict.release(&judged))?;
-            Ok::<_, OpError>(matches!(verdict, Verdict::New).then(|| judged.manifest.canonical_bytes()))
+            Ok::<_, OpError>(matches!(verdict, Verdict::New))
         })
         .await?;
-    if let Some(bytes) = manifest_bytes {
-        put_manifest(server, bytes).await?;
-    }
+    let found = if is_new { prepare(server, &plan, at).await? } else { Found::new() };
     let store = server.store.clone();
-    server.db.write(move |tx| publish(tx, &store, &caller, &plan, at)).await
+    server.db.write(move |tx| publish(tx, &store, &caller, &plan, &found, at)).await
+}
+
+/// What inspection found in the objects of a release.
+type Found = HashMap<Digest, Report>;
+
+/// Everything that a new release needs before its transaction: its artifacts inspected and admitted, its manifest durable.
+async fn prepare(server: &Server, plan: &Plan, at: Timestamp) -> Result<Found, OpError> {
+    let digests = plan.manifest.artifacts.iter().map(|line| line.sha256).collect();
+    let found = reports::ensure(server, digests).await?;
+    let manifest = plan.manifest.clone();
+    let (found, bytes) = server
+        .db
+        .read(move |connection| {
+            rules::admit(connection, &manifest, &found, at)?;
+            Ok::<_, OpError>((found, manifest.canonical_bytes()))
+        })
+        .await?;
+    put_manifest(server, bytes).await?;
+    Ok(found)
 }
 
 /// Reads the manifest and checks that the updates belong to it.
@@ -145,22 +166,37 @@ fn publish(
     store: &Store,
     caller: &Caller,
     plan: &Plan,
+    found: &Found,
     at: Timestamp,
 ) -> Result<Committed, OpError> {
     let verdict = judge(tx, store, plan)?;
     let id = verdict.release(plan);
-    let status = match verdict {
-        Verdict::Unchanged(_) => PublishStatus::Unchanged,
+    let (status, reports) = match verdict {
+        Verdict::Unchanged(_) => (PublishStatus::Unchanged, Vec::new()),
         Verdict::New => {
+            let admission = rules::admit(tx, &plan.manifest, found, at)?;
+            admission.keep(tx, caller, &plan.app, at)?;
             index(tx, caller, plan, at)?;
-            PublishStatus::Published
+            (PublishStatus::Published, admission.reports)
         }
     };
     let refs = move_refs(tx, caller, plan, id, at)?;
+    let gates = pass_gates(tx, plan, &refs)?;
     if refs.iter().any(|moved| moved.old != Some(moved.new)) {
         record(tx, caller, plan, id, &refs, at)?;
     }
-    Ok(Committed { status, release: ReleaseRef { id, name: plan.manifest.name() }, refs })
+    Ok(Committed { status, release: ReleaseRef { id, name: plan.manifest.name() }, refs, reports, gates })
+}
+
+/// What the gates of the channels that move say.
+fn pass_gates(tx: &Transaction<'_>, plan: &Plan, refs: &[RefMove]) -> Result<Vec<GateResult>, OpError> {
+    let mut results = Vec::new();
+    for moved in refs.iter().filter(|moved| moved.old != Some(moved.new)) {
+        if let RefName::Channel(channel) = &moved.name {
+            results.extend(gates::pass(tx, &plan.app, channel, moved.new)?);
+        }
+    }
+    Ok(results)
 }
 
 /// Enters the release into the index, and ends the uploads that it now holds.

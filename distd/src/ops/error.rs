@@ -1,10 +1,11 @@
 //! What can go wrong with an operation, by meaning. `http` decides what each looks like on the wire.
 
+use inspect::Severity;
 use objstore::Digest;
-use protocol::api::{ReflogLine, ReleaseRef, WantedObject};
+use protocol::api::{ArtifactReport, GateResult, ReflogLine, ReleaseRef, WantedObject};
 use protocol::manifest::{Difference, ReadManifestError};
 use protocol::revision::ParseRevisionError;
-use protocol::{AppSlug, ChannelName, RefName, ReleaseId, ReleaseName, Revision};
+use protocol::{AppSlug, ChannelName, Level, RefName, ReleaseId, ReleaseName, Revision};
 use refs::sqlite::ReadError;
 
 use crate::db::DbError;
@@ -152,6 +153,30 @@ pub enum OpError {
         /// The parent named.
         parent: ReleaseId,
     },
+    /// Artifacts are not what the release says, or not the app's.
+    #[error("{name} is not published: {why}", why = errors_of(reports))]
+    ArtifactRefused {
+        /// The release.
+        name: ReleaseName,
+        /// What was found in each artifact.
+        reports: Vec<ArtifactReport>,
+    },
+    /// A gate keeps the release out of a channel.
+    #[error("{app} {channel}: {why}", why = blocks_of(results))]
+    GateBlocked {
+        /// The app.
+        app: AppSlug,
+        /// The channel.
+        channel: ChannelName,
+        /// What every gate says.
+        results: Vec<GateResult>,
+    },
+    /// The rules are not valid.
+    #[error("{0}")]
+    RulesInvalid(String),
+    /// There is no report on the object, or no icon in it.
+    #[error("there is no report on {0}")]
+    ReportNotFound(Digest),
     /// The name is taken by other content.
     #[error("{app} {name} is published already with other content")]
     ReleaseExists {
@@ -212,6 +237,20 @@ pub enum OpError {
 
 fn at_place(id: Option<&ReleaseId>) -> String {
     id.map_or_else(|| "nothing yet".to_owned(), Digest::short)
+}
+
+/// `acme.apk: it has no signer; …`, the errors only.
+fn errors_of(reports: &[ArtifactReport]) -> String {
+    let errors = reports.iter().flat_map(|report| {
+        let of_one = report.findings.iter().filter(|finding| finding.severity == Severity::Error);
+        of_one.map(|finding| format!("{}: {} ({})", report.filename, finding.message, finding.code))
+    });
+    errors.collect::<Vec<_>>().join("; ")
+}
+
+fn blocks_of(results: &[GateResult]) -> String {
+    let blocks = results.iter().filter(|result| result.level == Level::Block);
+    blocks.map(|result| format!("{} ({})", result.message, result.gate)).collect::<Vec<_>>().join("; ")
 }
 
 impl OpError {

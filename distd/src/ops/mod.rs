@@ -11,11 +11,15 @@ pub(crate) mod channels;
 pub(crate) mod commit;
 pub(crate) mod download;
 mod error;
+mod gates;
 pub(crate) mod negotiate;
 pub(crate) mod page;
+pub mod reindex;
 pub(crate) mod releases;
+pub(crate) mod reports;
 mod resolve;
 pub(crate) mod rollback;
+pub(crate) mod rules;
 pub mod tokens;
 pub(crate) mod upload;
 

@@ -1,5 +1,6 @@
 //! Releases: one by revision, all by age, and a release with its parents.
 
+use jiff::Timestamp;
 use objstore::{ReadError, Store};
 use protocol::api::{LogQuery, PageQuery, RefsAnswer, Release, ReleasePage};
 use protocol::{AppSlug, RefName, ReleaseId, ReleaseManifest, Revision, limits};
@@ -8,7 +9,7 @@ use rusqlite::Connection;
 
 use super::page::{Page, parse_limit};
 use super::resolve::{load, resolve};
-use super::{Caller, OpError, release_id};
+use super::{Caller, OpError, release_id, reports, rules};
 use crate::Server;
 use crate::db::{self, releases::ReleaseRow};
 
@@ -19,13 +20,13 @@ pub(crate) async fn show(
     app: AppSlug,
     revision: Revision,
 ) -> Result<Release, OpError> {
-    let store = server.store.clone();
+    let (store, now) = (server.store.clone(), server.clock.now());
     server
         .db
         .read(move |connection| {
             caller.require_read(connection, &app)?;
             let row = resolve(connection, &app, &revision)?;
-            describe(connection, &store, &app, row)
+            describe(connection, &store, &app, row, now)
         })
         .await
 }
@@ -38,14 +39,14 @@ pub(crate) async fn list(
     query: PageQuery,
 ) -> Result<ReleasePage, OpError> {
     let page = Page::parse(query.after.as_deref(), query.limit)?;
-    let store = server.store.clone();
+    let (store, now) = (server.store.clone(), server.clock.now());
     server
         .db
         .read(move |connection| {
             caller.require_read(connection, &app)?;
             let mut rows = db::releases::list(connection, &app, page.before, page.rows_and_one())?;
             let next = page.cut(&mut rows, |row| row.seq);
-            Ok(ReleasePage { releases: describe_all(connection, &store, &app, rows)?, next })
+            Ok(ReleasePage { releases: describe_all(connection, &store, &app, rows, now)?, next })
         })
         .await
 }
@@ -59,7 +60,7 @@ pub(crate) async fn log(
 ) -> Result<ReleasePage, OpError> {
     let start: Revision = query.after.unwrap_or(query.revision).parse()?;
     let rows = parse_limit(query.limit)? as usize;
-    let store = server.store.clone();
+    let (store, now) = (server.store.clone(), server.clock.now());
     server
         .db
         .read(move |connection| {
@@ -73,7 +74,7 @@ pub(crate) async fn log(
                     Some(parent) => chain.push(load(connection, &app, parent)?),
                 }
             };
-            Ok(ReleasePage { releases: describe_all(connection, &store, &app, chain)?, next })
+            Ok(ReleasePage { releases: describe_all(connection, &store, &app, chain, now)?, next })
         })
         .await
 }
@@ -105,16 +106,25 @@ fn describe_all(
     store: &Store,
     app: &AppSlug,
     rows: Vec<ReleaseRow>,
+    now: Timestamp,
 ) -> Result<Vec<Release>, OpError> {
-    rows.into_iter().map(|row| describe(connection, store, app, row)).collect()
+    rows.into_iter().map(|row| describe(connection, store, app, row, now)).collect()
 }
 
-fn describe(connection: &Connection, store: &Store, app: &AppSlug, row: ReleaseRow) -> Result<Release, OpError> {
+fn describe(
+    connection: &Connection,
+    store: &Store,
+    app: &AppSlug,
+    row: ReleaseRow,
+    now: Timestamp,
+) -> Result<Release, OpError> {
     let pointing = refs::sqlite::pointing_at(connection, app, &row.id.into())?;
     let channels = pointing.into_iter().filter_map(|found| match found.name {
         RefName::Channel(name) => Some(name),
         _ => None,
     });
+    let manifest = read_manifest(store, &row.id)?;
+    let rules = rules::load(connection, app)?;
     Ok(Release {
         app: app.clone(),
         id: row.id,
@@ -122,7 +132,8 @@ fn describe(connection: &Connection, store: &Store, app: &AppSlug, row: ReleaseR
         published_by: row.published_by,
         channels: channels.collect(),
         size_bytes: row.size_bytes,
-        manifest: read_manifest(store, &row.id)?,
+        reports: reports::of_release(connection, &manifest, &rules, now)?,
+        manifest,
         name: row.name,
     })
 }

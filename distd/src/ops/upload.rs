@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::caller::Record;
-use super::{Caller, OpError};
+use super::{Caller, OpError, reports};
 use crate::Server;
 use crate::blocking::blocking;
 use crate::db::{self, objects::PendingUpload};
@@ -242,7 +242,15 @@ async fn finish(server: &Server, caller: Caller, part: &Part, upload: Upload) ->
     let sealed = blocking(move || upload.seal()).await.map_err(refused)?;
     mark_received(server, caller, part, size).await?;
     blocking(move || sealed.publish()).await.map_err(refused)?;
+    tokio::spawn(inspect(server.clone(), part.digest));
     Ok(Progress { offset: size, is_complete: true })
+}
+
+/// Inspects an object while others still arrive. The commit waits for the report, and makes it where this failed.
+async fn inspect(server: Server, digest: Digest) {
+    if let Err(error) = reports::ensure(&server, vec![digest]).await {
+        tracing::warn!(%digest, %error, "an object was not inspected; its release will try again");
+    }
 }
 
 fn refused(error: UploadError) -> OpError {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use distd::server::Clock;
-use distd::{Listening, Server};
+use distd::{Inspector, Listening, Server};
 use jiff::{SignedDuration, Timestamp};
 use objstore::{Digest, Options};
 use protocol::api::{CommitRequest, CreateToken, CreatedToken, NegotiateRequest, Negotiated, RefUpdate, WantedObject};
@@ -32,27 +32,55 @@ pub(crate) struct Client {
     token: Option<String>,
 }
 
+/// Workers are the real program.
+pub(crate) fn inspector() -> Inspector {
+    Inspector::new(env!("CARGO_BIN_EXE_distd").into())
+}
+
+fn clock(now: &Arc<Mutex<Timestamp>>) -> Clock {
+    let now = Arc::clone(now);
+    Clock::new(move || *now.lock().unwrap())
+}
+
 impl TestServer {
     pub(crate) async fn start() -> Self {
         Self::start_with(Options { reserve_bytes: 0 }).await
     }
 
     pub(crate) async fn start_with(options: Options) -> Self {
+        Self::open(tempfile::tempdir().unwrap(), options, inspector(), None).await
+    }
+
+    /// A server whose workers are of another kind.
+    pub(crate) async fn start_inspecting(inspector: Inspector) -> Self {
+        Self::open(tempfile::tempdir().unwrap(), Options { reserve_bytes: 0 }, inspector, None).await
+    }
+
+    /// A server on a data directory that one served before.
+    pub(crate) async fn serve(data: TempDir, admin: String) -> Self {
+        Self::open(data, Options { reserve_bytes: 0 }, inspector(), Some(admin)).await
+    }
+
+    async fn open(data: TempDir, options: Options, inspector: Inspector, admin: Option<String>) -> Self {
         // Ignored where another test of the same process was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let data = tempfile::tempdir().unwrap();
         let now = Arc::new(Mutex::new("2026-11-22T09:00:00Z".parse().unwrap()));
-        let clock = Clock::new({
-            let now = Arc::clone(&now);
-            move || *now.lock().unwrap()
-        });
-        let server = Server::open(data.path(), options, clock).unwrap();
-        let admin = distd::ops::tokens::create_first(&server).await.unwrap().unwrap().token;
+        let server = Server::open(data.path(), options, clock(&now), inspector).unwrap();
+        let first = distd::ops::tokens::create_first(&server).await.unwrap();
+        let admin = admin.unwrap_or_else(|| first.unwrap().token);
         let listening = Listening::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let url = format!("http://{}", listening.address());
         let stop = Box::new(listening.stopper());
         let serving = tokio::spawn(listening.serve(server));
         Self { data, url, now, stop, serving, admin }
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        clock(&self.now)
+    }
+
+    pub(crate) fn admin_token(&self) -> String {
+        self.admin.clone()
     }
 
     /// Lets time pass.

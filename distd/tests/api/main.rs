@@ -6,6 +6,7 @@ mod bad_input;
 mod concurrency;
 mod download;
 mod harness;
+mod inspection;
 mod openapi;
 mod pages;
 mod publish;

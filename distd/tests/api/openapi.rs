@@ -20,7 +20,7 @@ async fn the_document_is_served_and_every_operation_is_named_and_described() {
             assert!(operation["summary"].is_string(), "{method} {path} is not described");
         }
     }
-    assert_eq!(ids.len(), 25);
+    assert_eq!(ids.len(), 29);
 }
 
 #[test]
@@ -37,6 +37,9 @@ fn the_paths_that_clients_build_are_the_routes_that_the_server_has() {
         paths::TOKENS.to_owned(),
         paths::AUDIT.to_owned(),
         paths::app(&app),
+        paths::rules(&app),
+        paths::report(&app, &Digest::of(b"")),
+        paths::icon(&app, &Digest::of(b"")),
         paths::negotiate(&app),
         paths::commit(&app),
         paths::object(&app, &Digest::of(b"")),

@@ -5,7 +5,7 @@ use objstore::{Digest, Options};
 use protocol::paths;
 use reqwest::{Body, Method, StatusCode};
 
-use crate::harness::TestServer;
+use crate::harness::{TestServer, inspector};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_in_flight_finishes_after_the_server_was_told_to_stop() {
@@ -33,9 +33,9 @@ async fn a_request_in_flight_finishes_after_the_server_was_told_to_stop() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_data_directory_has_one_server() {
     let server = TestServer::start().await;
-    let second = Server::open(server.data.path(), Options { reserve_bytes: 0 }, Clock::system());
+    let second = Server::open(server.data.path(), Options { reserve_bytes: 0 }, Clock::system(), inspector());
     let message = second.err().unwrap().to_string();
     assert!(message.contains(&std::process::id().to_string()), "{message}");
     let data = server.stop().await;
-    assert!(Server::open(data.path(), Options { reserve_bytes: 0 }, Clock::system()).is_ok());
+    assert!(Server::open(data.path(), Options { reserve_bytes: 0 }, Clock::system(), inspector()).is_ok());
 }

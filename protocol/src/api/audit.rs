@@ -16,6 +16,9 @@ pub enum AuditAction {
     /// An app was created.
     #[serde(rename = "app.create")]
     AppCreate,
+    /// An app's rules were changed, or learned from its first release.
+    #[serde(rename = "app.rules")]
+    AppRules,
     /// An object arrived whole.
     #[serde(rename = "object.upload")]
     ObjectUpload,
@@ -40,6 +43,7 @@ impl AuditAction {
     /// Every action.
     pub const ALL: &'static [AuditAction] = &[
         AuditAction::AppCreate,
+        AuditAction::AppRules,
         AuditAction::ObjectUpload,
         AuditAction::ReleasePublish,
         AuditAction::ChannelPromote,
@@ -52,6 +56,7 @@ impl AuditAction {
     pub fn as_str(self) -> &'static str {
         match self {
             AuditAction::AppCreate => "app.create",
+            AuditAction::AppRules => "app.rules",
             AuditAction::ObjectUpload => "object.upload",
             AuditAction::ReleasePublish => "release.publish",
             AuditAction::ChannelPromote => "channel.promote",

@@ -5,7 +5,7 @@ use refs::ChannelName;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
-use super::ReleaseRef;
+use super::{GateResult, ReleaseRef};
 use crate::Revision;
 use crate::manifest::ReleaseId;
 
@@ -110,6 +110,9 @@ pub struct Moved {
     pub from: Option<ReleaseRef>,
     /// Where it is. Equal to `from` where nothing had to move.
     pub to: ReleaseRef,
+    /// What the channel's gates warn of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<GateResult>,
 }
 
 /// One move of a channel.

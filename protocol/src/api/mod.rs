@@ -5,6 +5,7 @@ mod audit;
 mod channels;
 mod push;
 mod releases;
+mod reports;
 mod tokens;
 
 pub use apps::{Access, App, Apps, CreateApp};
@@ -16,4 +17,5 @@ pub use push::{
     CommitRequest, Committed, MissingObject, NegotiateRequest, Negotiated, RefMove, RefUpdate, RefsAnswer, WantedObject,
 };
 pub use releases::{LogQuery, PageQuery, Release, ReleasePage, ReleaseRef};
+pub use reports::{ArtifactReport, GateResult};
 pub use tokens::{CreateToken, CreatedToken, Token, Tokens, Whoami};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::ReleaseRef;
+use super::{ArtifactReport, GateResult, ReleaseRef};
 use crate::manifest::ReleaseId;
 use crate::publish::PublishStatus;
 
@@ -95,6 +95,12 @@ pub struct Committed {
     pub release: ReleaseRef,
     /// Every ref asked for, and where it was and is.
     pub refs: Vec<RefMove>,
+    /// What was found in the artifacts of a new release; none of it speaks against publishing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reports: Vec<ArtifactReport>,
+    /// What the channels' gates warn of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<GateResult>,
 }
 
 /// Where a ref was and is.

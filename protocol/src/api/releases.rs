@@ -5,6 +5,7 @@ use refs::{AppSlug, ChannelName, ReleaseName};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::ArtifactReport;
 use crate::manifest::{ReleaseId, ReleaseManifest};
 
 /// A release by id and name.
@@ -42,6 +43,8 @@ pub struct Release {
     pub size_bytes: u64,
     /// The manifest.
     pub manifest: ReleaseManifest,
+    /// What inspection found, one for each artifact, in the order of the manifest.
+    pub reports: Vec<ArtifactReport>,
 }
 
 /// Some releases of an app.

@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("objstore", &[]),
     ("refs", &[]),
     ("inspect", &[]),
-    ("protocol", &["objstore", "refs"]),
+    ("protocol", &["objstore", "refs", "inspect"]),
     ("distd", &["protocol", "refs", "objstore", "inspect"]),
     ("dist", &["protocol", "inspect", "objstore"]),
     ("xtask", &[]),

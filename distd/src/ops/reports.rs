@@ -1,0 +1,133 @@
+//! Reports: what inspection read out of objects. Made when an upload completes, at the latest before a commit.
+
+use std::collections::HashMap;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use inspect::{Finding, Report, Severity};
+use jiff::Timestamp;
+use objstore::Digest;
+use protocol::api::ArtifactReport;
+use protocol::checks::Claim;
+use protocol::{AppRules, AppSlug, ReleaseManifest};
+use rusqlite::Connection;
+
+use super::{Caller, OpError};
+use crate::Server;
+use crate::blocking::blocking;
+use crate::db;
+
+/// Inspections that one request waits for at a time.
+const AT_ONCE: usize = 8;
+
+/// The whole report on an object that a release of the app holds.
+pub(crate) async fn show(server: &Server, caller: Caller, app: AppSlug, digest: Digest) -> Result<Report, OpError> {
+    server
+        .db
+        .read(move |connection| {
+            require_published(connection, &caller, &app, &digest)?;
+            db::reports::find_whole(connection, &digest)?.ok_or(OpError::ReportNotFound(digest))
+        })
+        .await
+}
+
+/// The icon of an object that a release of the app holds, as PNG.
+pub(crate) async fn icon(server: &Server, caller: Caller, app: AppSlug, digest: Digest) -> Result<Vec<u8>, OpError> {
+    server
+        .db
+        .read(move |connection| {
+            require_published(connection, &caller, &app, &digest)?;
+            db::reports::find_icon(connection, &digest)?.ok_or(OpError::ReportNotFound(digest))
+        })
+        .await
+}
+
+fn require_published(connection: &Connection, caller: &Caller, app: &AppSlug, digest: &Digest) -> Result<(), OpError> {
+    caller.require_read(connection, app)?;
+    let found = db::objects::published(connection, app, digest)?;
+    found.map(|_| ()).ok_or_else(|| OpError::ObjectNotFound { app: app.clone(), digest: *digest })
+}
+
+/// The reports of this inspector on the objects, made where they are lacking.
+pub(crate) async fn ensure(server: &Server, digests: Vec<Digest>) -> Result<HashMap<Digest, Report>, OpError> {
+    let wanted = digests.clone();
+    let found = server.db.read(move |connection| {
+        let find = |digest: Digest| Ok((digest, db::reports::find_current(connection, &digest)?));
+        wanted.into_iter().map(find).collect::<Result<HashMap<Digest, Option<Report>>, OpError>>()
+    });
+    let found = found.await?;
+    stream::iter(found)
+        .map(|(digest, report)| async move {
+            match report {
+                Some(report) => Ok((digest, report)),
+                None => Ok((digest, make(server, digest).await?)),
+            }
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await
+}
+
+/// Inspects an object and keeps the report, unless someone else has just done it.
+async fn make(server: &Server, digest: Digest) -> Result<Report, OpError> {
+    let _turn = server.inspector.turn(digest).await;
+    let made = server.db.read(move |connection| Ok::<_, OpError>(db::reports::find_current(connection, &digest)?));
+    if let Some(report) = made.await? {
+        return Ok(report);
+    }
+    let store = server.store.clone();
+    let object = blocking(move || store.read(&digest)).await;
+    let object = object.map_err(|error| OpError::storage("reading an object to inspect it")(error.into()))?;
+    let size_bytes = object.len();
+    let report = server.inspector.inspect(object.into_file(), size_bytes).await;
+    let report = report.map_err(|error| OpError::storage("starting an inspection")(error.into()))?;
+    let at = server.clock.now();
+    server
+        .db
+        .write(move |tx| {
+            db::reports::insert(tx, &digest, &report, at)?;
+            Ok(report)
+        })
+        .await
+}
+
+/// What is known of each artifact of a release, by the reports that are there.
+pub(super) fn of_release(
+    connection: &Connection,
+    manifest: &ReleaseManifest,
+    rules: &AppRules,
+    now: Timestamp,
+) -> Result<Vec<ArtifactReport>, OpError> {
+    let mut reports = HashMap::new();
+    for line in &manifest.artifacts {
+        if let Some(report) = db::reports::find(connection, &line.sha256)? {
+            reports.insert(line.sha256, report);
+        }
+    }
+    Ok(check(manifest, &reports, rules, now))
+}
+
+/// What the reports say of each artifact against its release and the app's rules.
+pub(super) fn check(
+    manifest: &ReleaseManifest,
+    reports: &HashMap<Digest, Report>,
+    rules: &AppRules,
+    now: Timestamp,
+) -> Vec<ArtifactReport> {
+    let describe = |line: &protocol::ArtifactLine| {
+        let claim = Claim { line, version: &manifest.version, build: manifest.build.as_ref() };
+        let report = reports.get(&line.sha256);
+        ArtifactReport {
+            platform: line.platform,
+            filename: line.filename.clone(),
+            sha256: line.sha256,
+            summary: report.map(Report::summary),
+            findings: report.map_or_else(not_yet, |report| claim.check(report, rules, now)),
+        }
+    };
+    manifest.artifacts.iter().map(describe).collect()
+}
+
+fn not_yet() -> Vec<Finding> {
+    let message = "it was published before artifacts were inspected; `distd reindex` does it".to_owned();
+    vec![Finding { code: "not-inspected-yet".to_owned(), severity: Severity::Info, message }]
+}

@@ -1,0 +1,147 @@
+//! What an app asks of its artifacts and channels.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use inspect::Summary;
+use refs::ChannelName;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Platform;
+use crate::platform::words;
+
+words! {
+    /// What happens where a rule is not met.
+    Level, "level" {
+        /// It is refused.
+        Block = "block",
+        /// It goes through, and is said.
+        Warn = "warn",
+        /// Nothing.
+        Off = "off",
+    }
+}
+
+words! {
+    /// What a channel may ask of a release that comes onto it.
+    Gate, "gate" {
+        /// No artifact lets a debugger attach.
+        Debuggable = "debuggable",
+        /// Every artifact whose format has signatures is signed, by someone.
+        Unsigned = "unsigned",
+    }
+}
+
+words! {
+    /// Something that artifacts say of who they are.
+    Property, "property" {
+        /// What the system knows them by: bundle id, package name, upgrade code.
+        Ids = "ids",
+        /// Apple's team identifiers.
+        Teams = "teams",
+        /// SHA-256 of the signing certificates on Android, their subjects on Windows.
+        Signers = "signers",
+    }
+}
+
+/// What an app asks of its artifacts and channels.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AppRules {
+    /// What the artifacts of each platform say of who they are. A platform that is absent takes what its first release says.
+    pub identity: BTreeMap<Platform, Identity>,
+    /// What happens where the version or build inside an artifact is not the release's; `warn` unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version_mismatch: Option<Level>,
+    /// By channel and gate; `warn` where nothing is given.
+    #[schema(value_type = BTreeMap<String, BTreeMap<String, Level>>)]
+    pub gates: BTreeMap<ChannelName, BTreeMap<Gate, Level>>,
+}
+
+/// The values that artifacts may have. A property that is absent may have any, or none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+pub struct Identity(pub BTreeMap<Property, BTreeSet<String>>);
+
+impl AppRules {
+    /// What happens where the version inside an artifact is not the release's.
+    pub fn version_mismatch(&self) -> Level {
+        self.version_mismatch.unwrap_or(Level::Warn)
+    }
+
+    /// What a channel does about a gate.
+    pub fn gate(&self, channel: &ChannelName, gate: Gate) -> Level {
+        self.gates.get(channel).and_then(|gates| gates.get(&gate)).copied().unwrap_or(Level::Warn)
+    }
+
+    /// Takes the identity of platforms that have none yet from what is published first; tells whether that changed anything.
+    pub fn learn<'a>(&mut self, published: impl IntoIterator<Item = (Platform, &'a Summary)>) -> bool {
+        let mut learned: BTreeMap<Platform, Identity> = BTreeMap::new();
+        for (platform, summary) in published {
+            for property in lasting(platform).iter().copied().filter(|_| !self.identity.contains_key(&platform)) {
+                let values = property.values(summary);
+                if !values.is_empty() {
+                    learned.entry(platform).or_default().0.entry(property).or_default().extend(values);
+                }
+            }
+        }
+        let is_changed = !learned.is_empty();
+        self.identity.extend(learned);
+        is_changed
+    }
+}
+
+/// What stays the same from release to release without anyone asking for it. A Mac's installers and apps have ids of their own,
+/// and Linux packages are several of one release.
+fn lasting(platform: Platform) -> &'static [Property] {
+    match platform {
+        Platform::Ios => &[Property::Ids, Property::Teams],
+        Platform::Android => &[Property::Ids, Property::Signers],
+        Platform::Macos => &[Property::Teams],
+        Platform::Windows => &[Property::Signers],
+        Platform::Linux | Platform::Any => &[],
+    }
+}
+
+impl Property {
+    /// What an artifact says.
+    pub fn values(self, summary: &Summary) -> Vec<String> {
+        match self {
+            Property::Ids => summary.id.iter().cloned().collect(),
+            Property::Teams => summary.team_id.iter().cloned().collect(),
+            Property::Signers => summary.signers.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signed(id: &str, signer: &str) -> Summary {
+        Summary { id: Some(id.to_owned()), signers: vec![signer.to_owned()], ..Summary::default() }
+    }
+
+    #[test]
+    fn identity_is_learned_once_for_each_platform() {
+        let mut rules = AppRules::default();
+        assert!(rules.learn([(Platform::Android, &signed("a", "1")), (Platform::Android, &signed("a.wear", "1"))]));
+        assert!(!rules.learn([(Platform::Android, &signed("b", "2")), (Platform::Linux, &signed("deb", "3"))]));
+        assert!(rules.learn([(Platform::Windows, &signed("c", "CN=C"))]));
+        let json = serde_json::to_value(&rules).unwrap();
+        let expected = serde_json::json!({"identity": {"android": {"ids": ["a", "a.wear"], "signers": ["1"]},
+            "windows": {"signers": ["CN=C"]}}, "gates": {}});
+        assert_eq!(json, expected);
+        assert_eq!(serde_json::from_value::<AppRules>(json).unwrap(), rules);
+    }
+
+    #[test]
+    fn a_channel_warns_unless_told_otherwise() {
+        let rules: AppRules = serde_json::from_str(r#"{"gates": {"stable": {"unsigned": "block"}}}"#).unwrap();
+        let check = |channel: &str, gate, level| assert_eq!(rules.gate(&channel.parse().unwrap(), gate), level);
+        check("stable", Gate::Unsigned, Level::Block);
+        check("stable", Gate::Debuggable, Level::Warn);
+        check("beta", Gate::Unsigned, Level::Warn);
+        assert!(serde_json::from_str::<AppRules>(r#"{"gates": {"stable": {"unsigend": "block"}}}"#).is_err());
+    }
+}
