@@ -10,6 +10,7 @@ mod config;
 mod discover;
 mod download;
 mod error;
+mod examine;
 mod hash;
 mod naming;
 mod plan;

@@ -264,6 +264,8 @@ impl Push<'_> {
                 install: server.join(&install),
             },
             transfer: self.transfer(elapsed),
+            reports: committed.reports.clone(),
+            gates: committed.gates.clone(),
             warnings: self.plan.warnings.clone(),
         }
     }

@@ -28,6 +28,10 @@ impl Claim<'_> {
     /// What a report says against the claim and the app's rules, and what it found by itself, worst first.
     pub fn check(&self, report: &Report, rules: &AppRules, now: Timestamp) -> Vec<Finding> {
         let mut findings = report.findings.clone();
+        if self.line.kind == Kind::File {
+            // It claims to be a file and nothing more: what it is not is no error.
+            findings.iter_mut().for_each(|finding| finding.severity = finding.severity.min(Severity::Warning));
+        }
         if !findings.iter().any(|finding| finding.code == NOT_INSPECTED) {
             let summary = report.summary();
             findings.extend(self.check_kind(report));
@@ -232,6 +236,15 @@ mod tests {
         let text = report(Format::File, serde_json::Value::Null);
         assert_eq!(codes(&android, &text, "{}"), ["Error kind-mismatch"]);
         assert!(codes(&line(Platform::Linux, Kind::File), &text, "{}").is_empty());
+    }
+
+    #[test]
+    fn damage_is_an_error_unless_it_is_just_a_file() {
+        let mut damaged = apk("a", 241);
+        let message = String::new();
+        damaged.findings.push(Finding { code: "signature-wrong".to_owned(), severity: Severity::Error, message });
+        assert_eq!(codes(&line(Platform::Android, Kind::Apk), &damaged, "{}"), ["Error signature-wrong"]);
+        assert_eq!(codes(&line(Platform::Android, Kind::File), &damaged, "{}"), ["Warning signature-wrong"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use refs::{AppSlug, Build, ChannelName, ReleaseName, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::api::{ArtifactReport, GateResult};
 use crate::manifest::{ArtifactLine, ReleaseId};
 use crate::{ErrorCode, Problem};
 
@@ -43,6 +44,10 @@ pub struct Published {
     pub urls: PublishedUrls,
     /// What was sent.
     pub transfer: Transfer,
+    /// What was found in the files; empty where the release was there before.
+    pub reports: Vec<ArtifactReport>,
+    /// What the channel's gates warn of.
+    pub gates: Vec<GateResult>,
     /// What a person may want to know; nothing here made the publish fail.
     pub warnings: Vec<Problem>,
 }

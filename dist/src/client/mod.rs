@@ -1,6 +1,6 @@
 //! Talking to the server: one wrapper over HTTP that authenticates, counts, retries and reads errors.
 //!
-//! Requests with a JSON answer go through [`Client::get`], [`Client::post`] and [`Client::delete`], which retry by
+//! Requests with a JSON answer go through [`Client::get`], [`Client::post`], [`Client::put`] and [`Client::delete`], which retry by
 //! themselves. Uploads and downloads make single attempts with [`Client::attempt`] and decide themselves how to go on.
 //!
 //! Redirects are not followed: a `POST` would silently become a `GET`, and the token would travel.
@@ -119,6 +119,15 @@ impl Client {
         repeat: Repeat,
     ) -> Result<Answer<T>, CliError> {
         self.call(repeat, WORK_TIMEOUT, || self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Puts a JSON document in place of the one at a path, and reads the answer.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn put<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, CliError> {
+        let request = || self.request(Method::PUT, path).json(body);
+        self.call(Repeat::Freely, ANSWER_TIMEOUT, request).await.map(|answer| answer.value)
     }
 
     /// Deletes what is at a path and reads the answer.

@@ -5,17 +5,19 @@ use protocol::api::{Access, App, Apps, CreateApp};
 use protocol::paths;
 
 use super::parse_app;
+use super::rules::{self, RulesArgs};
 use crate::client::Repeat;
 use crate::error::CliError;
 use crate::session::Session;
 use crate::ui::{Align, Look, Table, key_values};
 
-/// Create, list and show apps.
+/// Create, list and show apps, and what they ask of their artifacts.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AppCommand {
     Create(CreateArgs),
     List(ListArgs),
     Show(ShowArgs),
+    Rules(RulesArgs),
 }
 
 /// Create an app
@@ -60,6 +62,7 @@ enum AccessWord {
 pub(crate) async fn run(command: AppCommand, session: &Session) -> Result<(), CliError> {
     match command {
         AppCommand::Create(args) => create(args, session).await,
+        AppCommand::Rules(args) => rules::run(&args, session).await,
         AppCommand::List(ListArgs {}) => {
             let apps: Apps = session.client()?.get(paths::APPS).await?;
             session.output.answer(&apps, render_list)

@@ -3,13 +3,13 @@
 use std::fs::{self, File};
 use std::path::PathBuf;
 
-use ::inspect::{Entries, Finding, Limits, Report, Severity};
+use ::inspect::{Entries, Finding, Limits, Report};
 use clap::Args;
 use serde_json::Value;
 
 use crate::error::CliError;
 use crate::session::Session;
-use crate::ui::{Align, Look, Table, key_values, size};
+use crate::ui::{Align, Look, Table, key_values, severity, size};
 
 /// Show what an artifact says of itself
 ///
@@ -97,12 +97,7 @@ fn render_findings(look: &Look, findings: &[Finding]) -> String {
     sorted.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let mut table = Table::new(&[("severity", Align::Left), ("finding", Align::Left), ("what it means", Align::Left)]);
     for finding in sorted {
-        let severity = match finding.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-            Severity::Info => "info",
-        };
-        table.row([severity.to_owned(), finding.code.clone(), finding.message.clone()]);
+        table.row([severity(finding.severity).to_owned(), finding.code.clone(), finding.message.clone()]);
     }
     format!("\n{}", table.render(look))
 }

@@ -17,6 +17,7 @@ pub(crate) mod push;
 pub(crate) mod reflog;
 mod release;
 pub(crate) mod rollback;
+mod rules;
 pub(crate) mod show;
 pub(crate) mod token;
 pub(crate) mod whoami;

@@ -8,7 +8,7 @@ use super::{parse_name, parse_revision};
 use crate::client::{Client, Repeat};
 use crate::error::CliError;
 use crate::session::Session;
-use crate::ui::Look;
+use crate::ui::{Look, gates};
 
 /// Move a channel to a release
 #[derive(Debug, Args)]
@@ -67,11 +67,12 @@ pub(crate) async fn resolve(client: &Client, app: &AppSlug, revision: &Revision)
 /// Where a channel was and is, in one sentence.
 pub(crate) fn render_moved(_look: &Look, moved: &Moved) -> String {
     let (channel, to) = (&moved.channel, &moved.to.name);
-    match &moved.from {
+    let sentence = match &moved.from {
         Some(from) if from.id == moved.to.id => format!("{channel} points at {to} already. Nothing moved.\n"),
         Some(from) => format!("{channel} now points at {to} (was {}).\n", from.name),
         None => format!("{channel} now points at {to} (new channel).\n"),
-    }
+    };
+    sentence + &gates(&moved.gates)
 }
 
 #[cfg(test)]
@@ -87,7 +88,12 @@ mod tests {
         let look = Look { now: Timestamp::UNIX_EPOCH, times: Times::Relative, width: None, colour: false };
         let release = |name: &str| ReleaseRef { id: Digest::of(name.as_bytes()), name: name.parse().unwrap() };
         let check = |from: Option<&str>, expected: &str| {
-            let moved = Moved { channel: "beta".parse().unwrap(), from: from.map(release), to: release("2.4.0+241") };
+            let moved = Moved {
+                channel: "beta".parse().unwrap(),
+                from: from.map(release),
+                to: release("2.4.0+241"),
+                gates: Vec::new(),
+            };
             assert_eq!(render_moved(&look, &moved), expected);
         };
         check(Some("2.3.9+238"), "beta now points at 2.4.0+241 (was 2.3.9+238).\n");

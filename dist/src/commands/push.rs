@@ -1,12 +1,12 @@
 //! `dist push`: publish a release and tell a person.
 
 use clap::Args;
-use protocol::publish::{PublishStatus, Published, PublishedChannel, Transfer};
+use protocol::publish::{PublishStatus, Published, PublishedArtifact, PublishedChannel, Transfer};
 
 use super::release::{PublishArgs, ReleaseArgs, publish_release};
 use crate::error::CliError;
 use crate::session::Session;
-use crate::ui::{Align, Look, Table, key_values, size};
+use crate::ui::{Look, artifact_table, findings, gates, key_values, size};
 
 /// Publish a release
 ///
@@ -54,7 +54,8 @@ pub(crate) fn render(look: &Look, published: &Published) -> String {
     };
     let moved = published.channel.as_ref().map(moved).unwrap_or_default();
     let urls = [("install", published.urls.install.clone()), ("release", published.urls.release.clone())];
-    format!("{head}{moved}{}\n{}", artifacts(look, published), key_values(look, &urls))
+    let gates = gates(&published.gates);
+    format!("{head}{moved}{gates}{}\n{}", artifacts(look, published), key_values(look, &urls))
 }
 
 fn moved(channel: &PublishedChannel) -> String {
@@ -67,31 +68,17 @@ fn moved(channel: &PublishedChannel) -> String {
 }
 
 fn artifacts(look: &Look, published: &Published) -> String {
-    let mut table = Table::new(&[
-        ("platform", Align::Left),
-        ("arch", Align::Left),
-        ("kind", Align::Left),
-        ("file", Align::Left),
-        ("size", Align::Right),
-        ("", Align::Left),
-    ]);
-    for artifact in &published.artifacts {
-        table.row([
-            artifact.line.platform.to_string(),
-            artifact.line.arch.to_string(),
-            artifact.line.kind.to_string(),
-            artifact.line.filename.to_string(),
-            size(artifact.line.size),
-            if artifact.uploaded { "sent" } else { "was there" }.to_owned(),
-        ]);
-    }
-    if table.is_empty() { String::new() } else { format!("\n{}", table.render(look)) }
+    let word = |artifact: &PublishedArtifact| if artifact.uploaded { "sent" } else { "was there" }.to_owned();
+    let words = published.artifacts.iter().map(word).collect();
+    let table = artifact_table(look, published.artifacts.iter().map(|artifact| &artifact.line), ("", words));
+    let blocks = [table, findings(look, &published.reports)];
+    blocks.iter().filter(|block| !block.is_empty()).map(|block| format!("\n{block}")).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use protocol::publish::{PUBLISH_SCHEMA, PublishedArtifact, PublishedRelease, PublishedUrls};
+    use protocol::publish::{PUBLISH_SCHEMA, PublishedRelease, PublishedUrls};
     use protocol::{ArtifactLine, Digest};
 
     use super::*;
@@ -135,6 +122,8 @@ mod tests {
                 requests: 3,
                 seconds: 0.12,
             },
+            reports: Vec::new(),
+            gates: Vec::new(),
             warnings: Vec::new(),
         }
     }
@@ -149,8 +138,8 @@ mod tests {
         acme 2.4.0+241 is published (a4d451ec2346).
         beta now points at it (was 2d711642b726).
 
-        platform  arch       kind  file         size
-        android   universal  apk   acme.apk  1.0 MiB  sent
+        platform  arch       kind  file         size  sha256
+        android   universal  apk   acme.apk  1.0 MiB  dd37c2d7274f  sent
 
         install  https://dist.example.com/install/acme/beta
         release  https://dist.example.com/api/v1/apps/acme/releases/2.4.0+241

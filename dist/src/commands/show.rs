@@ -8,7 +8,7 @@ use protocol::paths;
 use super::parse_revision;
 use crate::error::CliError;
 use crate::session::Session;
-use crate::ui::{Align, Look, Table, key_values, printable, size};
+use crate::ui::{Look, artifact_table, contents, findings, key_values, printable, size};
 
 /// Show one release
 #[derive(Debug, Args)]
@@ -46,7 +46,9 @@ fn render(look: &Look, release: &Release) -> String {
         ("run", text(&source.run_url)),
     ];
     let notes = manifest.notes.as_deref().unwrap_or_default().trim_end();
-    let blocks = [key_values(look, &facts), artifacts(look, release), links(&manifest.links), printable(notes)];
+    let files = artifact_table(look, &manifest.artifacts, contents(&release.reports));
+    let found = findings(look, &release.reports);
+    let blocks = [key_values(look, &facts), files, found, links(&manifest.links), printable(notes)];
     let shown = blocks.iter().map(|block| block.trim_end()).filter(|block| !block.is_empty());
     shown.collect::<Vec<_>>().join("\n\n") + "\n"
 }
@@ -56,26 +58,4 @@ pub(crate) fn links(list: &[Link]) -> String {
     let lines: Vec<String> =
         list.iter().map(|link| format!("{} {} {}\n", link.platform, link.kind, printable(&link.url))).collect();
     lines.concat()
-}
-
-fn artifacts(look: &Look, release: &Release) -> String {
-    let mut table = Table::new(&[
-        ("platform", Align::Left),
-        ("arch", Align::Left),
-        ("kind", Align::Left),
-        ("file", Align::Left),
-        ("size", Align::Right),
-        ("sha256", Align::Left),
-    ]);
-    for line in &release.manifest.artifacts {
-        table.row([
-            line.platform.to_string(),
-            line.arch.to_string(),
-            line.kind.to_string(),
-            line.filename.to_string(),
-            size(line.size),
-            line.sha256.short(),
-        ]);
-    }
-    if table.is_empty() { String::new() } else { table.render(look) }
 }

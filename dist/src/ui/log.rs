@@ -1,5 +1,6 @@
 //! Releases as a history.
 
+use inspect::{Signing, Summary};
 use protocol::Platform;
 use protocol::api::Release;
 
@@ -76,9 +77,29 @@ fn channels(release: &Release) -> String {
 }
 
 fn platforms(release: &Release) -> String {
-    let mut names: Vec<&str> = release.manifest.artifacts.iter().map(|line| display_name(line.platform)).collect();
-    names.dedup();
-    if names.is_empty() { "links only".to_owned() } else { names.join("  ") }
+    let mut platforms: Vec<Platform> = release.manifest.artifacts.iter().map(|line| line.platform).collect();
+    platforms.dedup();
+    let marked = |platform: &Platform| format!("{}{}", display_name(*platform), mark(release, *platform));
+    let marked: Vec<String> = platforms.iter().map(marked).collect();
+    if marked.is_empty() { "links only".to_owned() } else { marked.join("  ") }
+}
+
+/// What is to be said of a platform's files at a glance; nothing where nobody has looked into them.
+fn mark(release: &Release, platform: Platform) -> &'static str {
+    let summaries: Vec<&Summary> =
+        release.reports.iter().filter(|it| it.platform == platform).filter_map(|it| it.summary.as_ref()).collect();
+    let is_any = |signing: Signing| summaries.iter().any(|summary| summary.signing == signing);
+    if is_any(Signing::Invalid) {
+        " ! signature wrong"
+    } else if is_any(Signing::Unsigned) {
+        " ! unsigned"
+    } else if is_any(Signing::AdHoc) {
+        " ! ad hoc"
+    } else if is_any(Signing::Signed) {
+        " ✓"
+    } else {
+        ""
+    }
 }
 
 /// A platform as its maker writes it.
@@ -117,8 +138,9 @@ fn cut(line: &str, width: Option<u16>) -> String {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use protocol::api::ArtifactReport;
     use protocol::manifest::{SCHEMA, Source};
-    use protocol::{ArtifactLine, Digest, ReleaseManifest};
+    use protocol::{ArtifactLine, Digest, Kind, ReleaseManifest};
 
     use super::super::Times;
     use super::*;
@@ -131,6 +153,18 @@ mod tests {
             filename: format!("acme.{kind}").parse().unwrap(),
             size,
             sha256: Digest::of(kind.as_bytes()),
+        }
+    }
+
+    /// Apple's files are signed, the APK is not, nothing is known of the App Bundle.
+    fn report(line: &ArtifactLine) -> ArtifactReport {
+        let signing = if line.kind == Kind::Ipa { Signing::Signed } else { Signing::Unsigned };
+        ArtifactReport {
+            platform: line.platform,
+            filename: line.filename.clone(),
+            sha256: line.sha256,
+            summary: (line.kind != Kind::Aab).then(|| Summary { signing, ..Summary::default() }),
+            findings: Vec::new(),
         }
     }
 
@@ -162,6 +196,7 @@ mod tests {
             published_by: "ci-main".to_owned(),
             channels: channels.iter().map(|name| name.parse().unwrap()).collect(),
             size_bytes,
+            reports: manifest.artifacts.iter().map(report).collect(),
             manifest,
         }
     }
@@ -193,10 +228,10 @@ mod tests {
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         insta::assert_snapshot!(text, @r"
         ● 2.4.0+241  d698c8e1dfa7  beta, nightly  2 hours ago  ci-main
-        │   iOS  Android                                    413.2 MiB   +1.2 MiB
+        │   iOS ✓  Android ! unsigned                       413.2 MiB   +1.2 MiB
         │   Fix login on iOS 18, and a few more things that make this first line longer…
         ● 2.3.9+238  572c2416beeb  stable         6 days ago   ci-main
-        │   iOS  Android                                    412.0 MiB
+        │   iOS ✓  Android ! unsigned                       412.0 MiB
         ");
     }
 

@@ -3,6 +3,7 @@
 //! What a person reads is rendered by pure functions that are handed a [`Look`]; [`Output`] and [`Terminal`] are the only
 //! places that write.
 
+mod artifacts;
 mod log;
 mod look;
 mod output;
@@ -11,6 +12,7 @@ mod size;
 mod table;
 mod terminal;
 
+pub(crate) use artifacts::{artifact_table, contents, findings, gates, severity};
 pub(crate) use log::{render_log, render_oneline};
 pub(crate) use look::{Look, Times};
 pub(crate) use output::{Format, Output, write_json, write_stdout};

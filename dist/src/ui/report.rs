@@ -1,11 +1,13 @@
 //! An error as a person reads it.
 
 use protocol::Problem;
+use protocol::api::{ArtifactReport, GateResult};
 use protocol::manifest::Change;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::Look;
 use super::table::printable;
+use super::{Look, findings, gates};
 use crate::error::CliError;
 
 /// Most lines of what a list of problems or differences shows; the rest is counted.
@@ -24,6 +26,8 @@ pub(crate) fn render_error(look: &Look, error: &CliError) -> String {
         format!("{} {} ({})\n", look.bold("error:"), printable(&message), error.code()),
         list(several.iter().map(problem)),
         list(differences(error).iter().map(difference)),
+        findings(look, &facts::<ArtifactReport>(error, "artifacts")),
+        gates(&facts::<GateResult>(error, "gates")),
         list(candidates(error, hint).into_iter().map(|candidate| format!("  {candidate}\n"))),
         hint.map(|hint| format!("{} {}\n", look.bold("hint:"), printable(hint))).unwrap_or_default(),
         error.request_id().map(|id| format!("request: {}\n", printable(id))).unwrap_or_default(),
@@ -36,8 +40,13 @@ fn problem(problem: &Problem) -> String {
     format!("  {problem} ({})\n{hint}", problem.code)
 }
 
+/// The facts of this name, where the error has them.
+fn facts<T: DeserializeOwned>(error: &CliError, name: &str) -> Vec<T> {
+    error.facts().get(name).and_then(|list| serde_json::from_value(list.clone()).ok()).unwrap_or_default()
+}
+
 fn differences(error: &CliError) -> Vec<Change> {
-    error.facts().get("difference").and_then(|list| serde_json::from_value(list.clone()).ok()).unwrap_or_default()
+    facts(error, "difference")
 }
 
 fn difference(change: &Change) -> String {

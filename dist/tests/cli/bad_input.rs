@@ -61,7 +61,7 @@ fn init_writes_what_push_reads_and_replaces_nothing() {
     let project = Project::acme(b"one");
     run(&project, &["init"]).fails(5, "file_exists");
     std::fs::remove_file(project.path("dist.json")).unwrap();
-    project.write("out/acme_amd64.deb", b"!<arch>\ndebian-binary   ");
+    project.write("out/acme_amd64.deb", include_bytes!("../../../fixtures/ripgrep_13.0.0-4+b2_amd64.deb"));
     let written = run(&project, &["init", "--app", "acme"]).json();
     assert_eq!(written["manifest"]["artifacts"][0]["path"], "out/acme_amd64.deb");
     let checked = run(&project, &["check"]).json();

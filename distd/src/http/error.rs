@@ -161,7 +161,7 @@ fn hint(error: &OpError) -> Option<String> {
         OpError::RefMoved { .. } => Some("read it again, decide again, try again".to_owned()),
         OpError::RollbackTargetInvalid { .. } => Some("dist promote moves a channel to any release".to_owned()),
         OpError::ArtifactRefused { .. } => Some(
-            "dist check says the same before a byte is sent; dist app rules shows and changes what the app asks"
+            "dist check says the same before a byte is sent; dist app rules changes what the app asks; kind \"file\" publishes a file as it is"
                 .to_owned(),
         ),
         OpError::GateBlocked { app, .. } => Some(format!("dist app rules {app} shows what each channel asks")),

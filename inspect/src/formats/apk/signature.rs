@@ -113,7 +113,7 @@ pub(super) fn read<R: Read + Seek>(archive: &mut Archive<'_, R>, notes: &mut Not
     }
     signatures.sort_by_key(|signature| signature.scheme);
     if signatures.is_empty() {
-        notes.error("unsigned", "No signature was found: Android refuses this package.");
+        notes.warning("unsigned", "No signature was found: Android refuses this package.");
     }
     signatures
 }
