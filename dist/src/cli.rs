@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::client::RetryPolicy;
 use crate::commands::{
-    app, audit, channels, check, ci, completions, generate, init, inspect, log, man, promote, pull, push, reflog,
+    app, audit, channels, check, ci, completions, generate, init, inspect, link, log, man, promote, pull, push, reflog,
     rollback, show, token, whoami,
 };
 
@@ -73,7 +73,7 @@ pub(crate) struct Global {
 /// Every command. Its help is the documentation of its arguments; only groups of commands have theirs here.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Create, list and show apps
+    /// Apps: who may see them, and what they ask of their artifacts
     #[command(subcommand)]
     App(app::AppCommand),
     Init(init::InitArgs),
@@ -90,7 +90,10 @@ pub(crate) enum Command {
     Promote(promote::PromoteArgs),
     Rollback(rollback::RollbackArgs),
     Reflog(reflog::ReflogArgs),
-    /// Create, list and revoke tokens
+    /// Links that open a channel to whoever has them
+    #[command(subcommand)]
+    Link(link::LinkCommand),
+    /// Create, list, rotate and revoke tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
     Whoami(whoami::WhoamiArgs),

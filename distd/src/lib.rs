@@ -4,10 +4,12 @@
 //! the object store do it. `web` draws the pages that people see. See `docs/ARCHITECTURE.md`.
 
 mod blocking;
+mod capability;
 pub mod cli;
 pub mod db;
 pub mod http;
 mod inspection;
+mod keys;
 pub mod ops;
 pub mod serve;
 pub mod server;

@@ -10,6 +10,8 @@ use objstore::{DirLock, LockError, Options, Store};
 
 use crate::db::{self, Database};
 use crate::inspection::Inspector;
+use crate::keys::Keys;
+use crate::ops::tokens::TokenUses;
 
 /// Directories of the data directory that are there from the start, for people to put things into.
 const DIRECTORIES: &[&str] = &["backups", "config", "logs"];
@@ -43,6 +45,8 @@ pub struct Server {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) inspector: Inspector,
+    pub(crate) keys: Keys,
+    pub(crate) uses: TokenUses,
     _lock: Arc<DirLock>,
 }
 
@@ -63,6 +67,9 @@ pub enum OpenError {
     /// Its objects cannot be used.
     #[error(transparent)]
     Store(#[from] objstore::OpenError),
+    /// The keys that sign links cannot be used.
+    #[error("cannot use the keys that sign links (config/link.keys): {0}")]
+    Keys(io::Error),
     /// Its database cannot be used.
     #[error(transparent)]
     Database(#[from] db::OpenError),
@@ -78,7 +85,8 @@ impl Server {
         let lock = DirLock::acquire(data)?;
         let store = Store::open(data, options)?;
         let db = Database::open(data)?;
-        Ok(Self { db, store, clock, inspector, _lock: Arc::new(lock) })
+        let keys = Keys::open(data).map_err(OpenError::Keys)?;
+        Ok(Self { db, store, clock, inspector, keys, uses: TokenUses::default(), _lock: Arc::new(lock) })
     }
 }
 

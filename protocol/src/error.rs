@@ -162,6 +162,8 @@ codes! {
         ObjectNotFound = "object_not_found",
         /// There is no report on the object yet, or no icon in it.
         ReportNotFound = "report_not_found",
+        /// There is no such link.
+        LinkNotFound = "link_not_found",
         /// There is no such token.
         TokenNotFound = "token_not_found",
     }
@@ -192,6 +194,8 @@ codes! {
     Policy {
         /// The server would have less free space than its reserve.
         InsufficientStorage = "insufficient_storage",
+        /// The channel is only for holders of tokens: links to it are not made.
+        LinkNotAllowed = "link_not_allowed",
         /// A gate of the channel keeps the release out.
         GateBlocked = "gate_blocked",
     }

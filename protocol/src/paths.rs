@@ -12,7 +12,7 @@ use refs::{AppSlug, ChannelName};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::Revision;
+use crate::{FileName, Revision};
 
 /// Everything but the unreserved characters of RFC 3986 and the few sub-delimiters that are safe in a segment.
 const SEGMENT: &AsciiSet =
@@ -36,6 +36,9 @@ pub const TOKENS: &str = "/api/v1/tokens";
 /// The audit log.
 pub const AUDIT: &str = "/api/v1/audit";
 
+/// A new key for links.
+pub const ROTATE_KEY: &str = "/api/v1/keys/rotate";
+
 fn segment(text: &str) -> impl fmt::Display + '_ {
     utf8_percent_encode(text, SEGMENT)
 }
@@ -43,6 +46,16 @@ fn segment(text: &str) -> impl fmt::Display + '_ {
 /// One app.
 pub fn app(app: &AppSlug) -> String {
     format!("{APPS}/{app}")
+}
+
+/// The links of an app; where they are made.
+pub fn links(app: &AppSlug) -> String {
+    format!("{APPS}/{app}/links")
+}
+
+/// One link.
+pub fn link(app: &AppSlug, id: &str) -> String {
+    format!("{APPS}/{app}/links/{}", segment(id))
 }
 
 /// What an app asks of its artifacts and channels.
@@ -120,9 +133,29 @@ pub fn reflog(app: &AppSlug, channel: &ChannelName) -> String {
     format!("{APPS}/{app}/channels/{channel}/reflog")
 }
 
+/// A token in place of another.
+pub fn rotate_token(id: &str) -> String {
+    format!("{TOKENS}/{}/rotate", segment(id))
+}
+
 /// One token.
 pub fn token(id: &str) -> String {
     format!("{TOKENS}/{}", segment(id))
+}
+
+/// The page of a capability link.
+pub fn opened_link(link: &str) -> String {
+    format!("/l/{link}")
+}
+
+/// Where a download through a link begins.
+pub fn link_download(link: &str, digest: &Digest) -> String {
+    format!("/l/{link}/get/{digest}")
+}
+
+/// A file that is fetched through a link.
+pub fn linked_file(file: &str, filename: &FileName) -> String {
+    format!("/f/{file}/{}", segment(filename.as_str()))
 }
 
 /// The page where testers install what a channel points at.

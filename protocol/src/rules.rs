@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Platform;
+use crate::api::Access;
 use crate::platform::words;
 
 words! {
@@ -56,6 +57,9 @@ pub struct AppRules {
     /// By channel and gate; `warn` where nothing is given.
     #[schema(value_type = BTreeMap<String, BTreeMap<String, Level>>)]
     pub gates: BTreeMap<ChannelName, BTreeMap<Gate, Level>>,
+    /// Who may see what a channel points at, where that is not the app's own access.
+    #[schema(value_type = BTreeMap<String, Access>)]
+    pub access: BTreeMap<ChannelName, Access>,
 }
 
 /// The values that artifacts may have. A property that is absent may have any, or none.
@@ -72,6 +76,11 @@ impl AppRules {
     /// What a channel does about a gate.
     pub fn gate(&self, channel: &ChannelName, gate: Gate) -> Level {
         self.gates.get(channel).and_then(|gates| gates.get(&gate)).copied().unwrap_or(Level::Warn)
+    }
+
+    /// Who may see what a channel points at.
+    pub fn channel_access(&self, of_app: Access, channel: &ChannelName) -> Access {
+        self.access.get(channel).copied().unwrap_or(of_app)
     }
 
     /// Takes the identity of platforms that have none yet from what is published first; tells whether that changed anything.
@@ -130,7 +139,7 @@ mod tests {
         assert!(rules.learn([(Platform::Windows, &signed("c", "CN=C"))]));
         let json = serde_json::to_value(&rules).unwrap();
         let expected = serde_json::json!({"identity": {"android": {"ids": ["a", "a.wear"], "signers": ["1"]},
-            "windows": {"signers": ["CN=C"]}}, "gates": {}});
+            "windows": {"signers": ["CN=C"]}}, "gates": {}, "access": {}});
         assert_eq!(json, expected);
         assert_eq!(serde_json::from_value::<AppRules>(json).unwrap(), rules);
     }

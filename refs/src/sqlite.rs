@@ -44,7 +44,7 @@ mod schema;
 pub use apply::{ApplyError, apply};
 pub use error::{Corrupt, ReadError};
 pub use read::{find, list, pointing_at};
-pub use reflog::{ROLLBACK_WINDOW, read_rollback_target, read_undo_stack, reflog, value_at, value_back};
+pub use reflog::{ROLLBACK_WINDOW, read_rollback_target, read_undo_stack, reflog, value_at, value_back, was_at};
 pub use schema::SCHEMA_1;
 
 pub use crate::{Action, Change, Edit, Expected, LogLine, Ref, RefKind, ReflogEntry};

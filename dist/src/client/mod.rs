@@ -130,6 +130,15 @@ impl Client {
         self.call(Repeat::Freely, ANSWER_TIMEOUT, request).await.map(|answer| answer.value)
     }
 
+    /// Changes what is at a path, and reads the answer.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn patch<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, CliError> {
+        let request = || self.request(Method::PATCH, path).json(body);
+        self.call(Repeat::Freely, ANSWER_TIMEOUT, request).await.map(|answer| answer.value)
+    }
+
     /// Deletes what is at a path and reads the answer.
     ///
     /// # Errors

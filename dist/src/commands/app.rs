@@ -1,11 +1,11 @@
 //! `dist app`: the products on the server.
 
 use clap::{Args, Subcommand, ValueEnum};
-use protocol::api::{Access, App, Apps, CreateApp};
-use protocol::paths;
+use protocol::api::{Access, App, Apps, CreateApp, UpdateApp};
+use protocol::{AppRules, ChannelName, ErrorCode, paths};
 
-use super::parse_app;
 use super::rules::{self, RulesArgs};
+use super::{parse_app, parse_name};
 use crate::client::Repeat;
 use crate::error::CliError;
 use crate::session::Session;
@@ -17,6 +17,7 @@ pub(crate) enum AppCommand {
     Create(CreateArgs),
     List(ListArgs),
     Show(ShowArgs),
+    Access(AccessArgs),
     Rules(RulesArgs),
 }
 
@@ -46,11 +47,28 @@ pub(crate) struct ShowArgs {
     slug: String,
 }
 
+/// Say who may see and download an app's releases
+///
+/// With --channel, who may see what that channel points at or pointed at, whatever the app's own access is.
+#[derive(Debug, Args)]
+pub(crate) struct AccessArgs {
+    /// The app
+    slug: String,
+    /// Who may
+    #[arg(value_enum)]
+    access: AccessWord,
+    /// For one channel
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<String>,
+}
+
 /// Who may see and download an app's releases.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum AccessWord {
     /// Anyone who reaches the server
     Public,
+    /// Holders of a capability link, or of a token that may read the app
+    Link,
     /// Holders of a token that may read the app
     Token,
 }
@@ -62,6 +80,7 @@ enum AccessWord {
 pub(crate) async fn run(command: AppCommand, session: &Session) -> Result<(), CliError> {
     match command {
         AppCommand::Create(args) => create(args, session).await,
+        AppCommand::Access(args) => access(args, session).await,
         AppCommand::Rules(args) => rules::run(&args, session).await,
         AppCommand::List(ListArgs {}) => {
             let apps: Apps = session.client()?.get(paths::APPS).await?;
@@ -76,16 +95,46 @@ pub(crate) async fn run(command: AppCommand, session: &Session) -> Result<(), Cl
 }
 
 async fn create(args: CreateArgs, session: &Session) -> Result<(), CliError> {
-    let access = match args.access {
-        AccessWord::Public => Access::Public,
-        AccessWord::Token => Access::Token,
-    };
-    let request = CreateApp { slug: parse_app(&args.slug)?, name: args.name, access };
+    let request = CreateApp { slug: parse_app(&args.slug)?, name: args.name, access: args.access.into() };
     let app: App = session.client()?.post(paths::APPS, &request, Repeat::OnlyUnsent).await?.value;
     session.output.answer(&app, |_, app| {
         let slug = &app.slug;
         format!("{slug} is created. `dist push --app {slug}` publishes its first release.\n")
     })
+}
+
+impl From<AccessWord> for Access {
+    fn from(word: AccessWord) -> Self {
+        match word {
+            AccessWord::Public => Access::Public,
+            AccessWord::Link => Access::Link,
+            AccessWord::Token => Access::Token,
+        }
+    }
+}
+
+async fn access(args: AccessArgs, session: &Session) -> Result<(), CliError> {
+    let (slug, client) = (parse_app(&args.slug)?, session.client()?);
+    let access = Access::from(args.access);
+    let Some(channel) = args.channel else {
+        let request = UpdateApp { name: None, access: Some(access) };
+        let app: App = client.patch(&paths::app(&slug), &request).await?;
+        return session.output.answer(&app, |_, app| format!("{} is for {} now.\n", app.slug, audience(app.access)));
+    };
+    let channel: ChannelName = parse_name(&channel, ErrorCode::ChannelInvalid)?;
+    let path = paths::rules(&slug);
+    let mut rules: AppRules = client.get(&path).await?;
+    rules.access.insert(channel.clone(), access);
+    let rules: AppRules = client.put(&path, &rules).await?;
+    session.output.answer(&rules, |_, _| format!("{slug} {channel} is for {} now.\n", audience(access)))
+}
+
+fn audience(access: Access) -> &'static str {
+    match access {
+        Access::Public => "anyone who reaches the server",
+        Access::Link => "holders of a link or a token",
+        Access::Token => "holders of a token",
+    }
 }
 
 fn render(look: &Look, app: &App) -> String {

@@ -9,6 +9,7 @@ pub(crate) mod completions;
 pub(crate) mod generate;
 pub(crate) mod init;
 pub(crate) mod inspect;
+pub(crate) mod link;
 pub(crate) mod log;
 pub(crate) mod man;
 pub(crate) mod promote;
@@ -50,6 +51,7 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<(), CliEr
         Command::Promote(args) => promote::run(args, session).await,
         Command::Rollback(args) => rollback::run(args, session).await,
         Command::Reflog(args) => reflog::run(args, session).await,
+        Command::Link(command) => link::run(command, session).await,
         Command::Token(command) => token::run(command, session).await,
         Command::Whoami(_) => whoami::run(session).await,
         Command::Audit(args) => audit::run(args, session).await,

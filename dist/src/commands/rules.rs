@@ -135,6 +135,9 @@ fn render(look: &Look, rules: &AppRules) -> String {
             table.row([format!("{channel}.{gate}"), level.to_string()]);
         }
     }
+    for (channel, access) in &rules.access {
+        table.row([format!("{channel} access"), access.to_string()]);
+    }
     table.row(["version mismatch".to_owned(), rules.version_mismatch().to_string()]);
     table.render(look)
 }

@@ -1,21 +1,22 @@
 //! `dist token`: credentials.
 
 use clap::{Args, Subcommand};
-use jiff::{Span, SpanRelativeTo, Timestamp, Unit};
-use protocol::api::{CreateToken, CreatedToken, Token, Tokens};
+use jiff::Timestamp;
+use protocol::api::{CreateToken, CreatedToken, RotateToken, Token, Tokens};
 use protocol::scope::ParseScopeError;
 use protocol::{ErrorCode, Scope, paths};
 
 use crate::client::Repeat;
 use crate::error::CliError;
 use crate::session::Session;
-use crate::ui::{Align, Look, Table};
+use crate::ui::{Align, Look, Table, parse_seconds};
 
-/// Create, list and revoke tokens.
+/// Create, list, rotate and revoke tokens.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
     Create(CreateArgs),
     List(ListArgs),
+    Rotate(RotateArgs),
     Revoke(RevokeArgs),
 }
 
@@ -44,6 +45,18 @@ pub(crate) struct CreateArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {}
 
+/// Create a token in place of another
+///
+/// Same name, scopes and lifetime. The old one works on for a day, or as said. The holder of a token may rotate it with itself.
+#[derive(Debug, Args)]
+pub(crate) struct RotateArgs {
+    /// The token's id, as `dist token list` and `dist whoami` show it
+    id: String,
+    /// For how long the old one still works, such as 1h or 7d, at most 30d; 0s ends it at once [default: 1d]
+    #[arg(long, value_name = "DURATION", value_parser = parse_overlap)]
+    overlap: Option<u64>,
+}
+
 /// Revoke a token
 ///
 /// It stops working at once and stays in the list.
@@ -64,6 +77,12 @@ pub(crate) async fn run(command: TokenCommand, session: &Session) -> Result<(), 
             let tokens: Tokens = session.client()?.get(paths::TOKENS).await?;
             session.output.answer(&tokens, render_list)
         }
+        TokenCommand::Rotate(args) => {
+            let request = RotateToken { overlap_seconds: args.overlap };
+            let path = paths::rotate_token(&args.id);
+            let created: CreatedToken = session.client()?.post(&path, &request, Repeat::OnlyUnsent).await?.value;
+            show_created(&created, session)
+        }
         TokenCommand::Revoke(args) => {
             let token: Token = session.client()?.delete(&paths::token(&args.id)).await?;
             session.output.answer(&token, |_, token| format!("{} ({}) is revoked.\n", token.name, token.id))
@@ -79,29 +98,25 @@ async fn create(args: CreateArgs, session: &Session) -> Result<(), CliError> {
     let request = CreateToken { name: args.name, scopes, expires_in_seconds: args.expires, never_expires: args.never };
     // A lost answer loses a token that nobody knows; a repetition would make a second one.
     let created: CreatedToken = session.client()?.post(paths::TOKENS, &request, Repeat::OnlyUnsent).await?.value;
+    show_created(&created, session)
+}
+
+/// The text of a token on stdout, alone; everything else beside it.
+fn show_created(created: &CreatedToken, session: &Session) -> Result<(), CliError> {
     let about = &created.about;
     let expires = about.expires_at.map_or_else(|| "never".to_owned(), |moment| session.output.look.when(moment));
     let scopes = scopes_text(about);
     session.terminal.note(&format!("{} ({}) may {scopes}; expires {expires}. Shown this once:", about.name, about.id));
-    session.output.answer(&created, |_, created| format!("{}\n", created.token))
+    session.output.answer(created, |_, created| format!("{}\n", created.token))
 }
 
 fn scopes_text(token: &Token) -> String {
     token.scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// A duration in hours, days or weeks, in seconds. A day has 24 hours.
-fn parse_seconds(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{text:?} is not a duration such as 30d");
-    let span: Span = text.parse().map_err(|_| wrong())?;
-    let seconds = span.total((Unit::Second, SpanRelativeTo::days_are_24_hours())).map_err(|_| wrong())?;
-    // A duration of years still is far below what a float holds exactly.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked to be a small positive number"
-    )]
-    if (1.0..1e12).contains(&seconds) { Ok(seconds as u64) } else { Err(wrong()) }
+/// As [`parse_seconds`], or nothing at all.
+fn parse_overlap(text: &str) -> Result<u64, String> {
+    if matches!(text, "0" | "0s") { Ok(0) } else { parse_seconds(text) }
 }
 
 fn state(token: &Token, now: Timestamp, look: &Look) -> String {
@@ -113,6 +128,11 @@ fn state(token: &Token, now: Timestamp, look: &Look) -> String {
     }
 }
 
+fn used(token: &Token, look: &Look) -> String {
+    let when = token.used_at.map_or_else(|| "never".to_owned(), |moment| look.when(moment));
+    token.used_from.as_ref().map_or(when.clone(), |from| format!("{when} from {from}"))
+}
+
 fn render_list(look: &Look, tokens: &Tokens) -> String {
     let mut table = Table::new(&[
         ("id", Align::Left),
@@ -120,6 +140,7 @@ fn render_list(look: &Look, tokens: &Tokens) -> String {
         ("scopes", Align::Left),
         ("created", Align::Left),
         ("by", Align::Left),
+        ("used", Align::Left),
         ("state", Align::Left),
     ]);
     for token in &tokens.tokens {
@@ -129,26 +150,9 @@ fn render_list(look: &Look, tokens: &Tokens) -> String {
             scopes_text(token),
             look.when(token.created_at),
             token.created_by.clone(),
+            used(token, look),
             state(token, look.now, look),
         ]);
     }
     table.render(look)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_read_in_the_units_of_the_language() {
-        let check = |text: &str, expected: u64| assert_eq!(parse_seconds(text), Ok(expected), "{text}");
-        check("30d", 30 * 86_400);
-        check("12h", 12 * 3_600);
-        check("2w", 14 * 86_400);
-        check("1d 12h", 36 * 3_600);
-        check("90 days", 90 * 86_400);
-        for bad in ["", "30", "0d", "-3d", "1 month", "soon"] {
-            assert!(parse_seconds(bad).is_err(), "{bad}");
-        }
-    }
 }

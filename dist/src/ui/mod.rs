@@ -4,6 +4,7 @@
 //! places that write.
 
 mod artifacts;
+mod duration;
 mod log;
 mod look;
 mod output;
@@ -13,6 +14,7 @@ mod table;
 mod terminal;
 
 pub(crate) use artifacts::{artifact_table, contents, findings, gates, severity};
+pub(crate) use duration::parse_seconds;
 pub(crate) use log::{render_log, render_oneline};
 pub(crate) use look::{Look, Times};
 pub(crate) use output::{Format, Output, write_json, write_stdout};

@@ -34,8 +34,17 @@ pub(crate) fn find(connection: &Connection, slug: &AppSlug) -> DbResult<Option<A
 /// Who may read an app; `None` where there is no such app.
 pub(crate) fn access(connection: &Connection, slug: &AppSlug) -> DbResult<Option<Access>> {
     let mut statement = connection.prepare_cached("SELECT access FROM apps WHERE slug = ?1")?;
-    let word: Option<String> = statement.query_row([slug.as_str()], |row| row.get(0)).optional()?;
-    Ok(word.map(|word| parse_access(&word)))
+    statement.query_row([slug.as_str()], |row| Ok(parse(row, "access"))).optional()?.transpose()
+}
+
+/// Replaces name and access of an app.
+pub(crate) fn update(tx: &Transaction<'_>, app: &App) -> DbResult<()> {
+    tx.prepare_cached("UPDATE apps SET name = ?2, access = ?3 WHERE slug = ?1")?.execute(params![
+        app.slug.as_str(),
+        app.name,
+        app.access.as_str()
+    ])?;
+    Ok(())
 }
 
 /// What an app asks of its artifacts and channels; `None` where there is no such app.
@@ -61,14 +70,9 @@ fn read(row: &Row<'_>) -> DbResult<App> {
     Ok(App {
         slug: parse(row, "slug")?,
         name: row.get("name")?,
-        access: parse_access(&row.get::<_, String>("access")?),
+        access: parse(row, "access")?,
         created_at: parse(row, "created_at")?,
         created_by: row.get("created_by")?,
         releases: unsigned(row, "releases")?,
     })
-}
-
-/// The column's CHECK leaves only the two words; anything else is the closed one.
-fn parse_access(word: &str) -> Access {
-    if word == Access::Public.as_str() { Access::Public } else { Access::Token }
 }

@@ -7,6 +7,7 @@
 pub(crate) mod apps;
 pub(crate) mod audit;
 mod convert;
+pub(crate) mod links;
 mod migrate;
 pub(crate) mod objects;
 pub(crate) mod releases;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use protocol::api::WantedObject;
-use protocol::{AppSlug, Digest, FileName, Kind};
+use protocol::{AppSlug, Digest, FileName, Kind, ReleaseId};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::convert::{DbResult, integer, parse, time, unsigned};
@@ -37,6 +37,13 @@ pub(crate) fn published(connection: &Connection, app: &AppSlug, digest: &Digest)
         .optional()?
         .map(|(filename, kind)| Ok((filename?, kind?)))
         .transpose()
+}
+
+/// The releases of the app that hold an object.
+pub(crate) fn holders(connection: &Connection, app: &AppSlug, digest: &Digest) -> DbResult<Vec<ReleaseId>> {
+    let mut statement =
+        connection.prepare_cached("SELECT DISTINCT release FROM artifacts WHERE app = ?1 AND sha256 = ?2")?;
+    statement.query_and_then(params![app.as_str(), digest.to_string()], |row| parse(row, "release"))?.collect()
 }
 
 /// Notes that the app is about to upload an object. An earlier note of the same object stays, unless its size was other.

@@ -4,7 +4,7 @@
 CREATE TABLE apps (
   slug       TEXT NOT NULL PRIMARY KEY,
   name       TEXT NOT NULL,
-  access     TEXT NOT NULL CHECK (access IN ('public', 'token')),
+  access     TEXT NOT NULL CHECK (access IN ('public', 'link', 'token')),
   created_at TEXT NOT NULL,
   created_by TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -66,8 +66,27 @@ CREATE TABLE tokens (
   created_at    TEXT NOT NULL,
   created_by    TEXT NOT NULL,
   expires_at    TEXT,
-  revoked_at    TEXT
+  revoked_at    TEXT,
+  -- The last minute in which it was used; finer is not kept.
+  used_at       TEXT,
+  used_from     TEXT
 ) STRICT, WITHOUT ROWID;
+
+-- Capability links. The text of a link is signed with a key that is not in the database.
+CREATE TABLE links (
+  id         TEXT NOT NULL PRIMARY KEY,
+  app        TEXT NOT NULL REFERENCES apps (slug),
+  channel    TEXT NOT NULL,
+  note       TEXT,
+  created_at TEXT NOT NULL,
+  created_by TEXT NOT NULL,
+  expires_at TEXT NOT NULL,
+  max_uses   INTEGER,
+  uses       INTEGER NOT NULL DEFAULT 0,
+  revoked_at TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX links_by_app ON links (app, created_at);
 
 -- Each row carries the hash of the row before it; rows are never changed and never removed.
 CREATE TABLE audit_events (

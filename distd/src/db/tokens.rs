@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use super::convert::{DbResult, parse, parse_json, parse_opt, time};
 
 const SELECT: &str =
-    "SELECT id, name, scopes, created_at, created_by, expires_at, revoked_at, secret_sha256 FROM tokens";
+    "SELECT id, name, scopes, created_at, created_by, expires_at, revoked_at, used_at, used_from, secret_sha256
+     FROM tokens";
 
 /// Adds a token.
 pub(crate) fn insert(tx: &Transaction<'_>, token: &Token, secret_sha256: &Digest) -> DbResult<()> {
@@ -50,6 +51,23 @@ pub(crate) fn revoke(tx: &Transaction<'_>, id: &str, at: Timestamp) -> DbResult<
     Ok(changed == 1)
 }
 
+/// Notes when and from where a token was last used.
+pub(crate) fn note_use(tx: &Transaction<'_>, id: &str, from: Option<&str>, at: Timestamp) -> DbResult<()> {
+    tx.prepare_cached("UPDATE tokens SET used_at = ?2, used_from = ?3 WHERE id = ?1")?.execute(params![
+        id,
+        time(at),
+        from
+    ])?;
+    Ok(())
+}
+
+/// Lets a token end at `at` where it would have worked for longer.
+pub(crate) fn end_by(tx: &Transaction<'_>, id: &str, at: Timestamp) -> DbResult<()> {
+    tx.prepare_cached("UPDATE tokens SET expires_at = ?2 WHERE id = ?1 AND (expires_at IS NULL OR expires_at > ?2)")?
+        .execute(params![id, time(at)])?;
+    Ok(())
+}
+
 /// Whether a token that may do everything works at `now`.
 pub(crate) fn has_admin(connection: &Connection, now: Timestamp) -> DbResult<bool> {
     let admin = Scope::admin();
@@ -70,5 +88,7 @@ fn read(row: &Row<'_>) -> DbResult<Token> {
         created_by: row.get("created_by")?,
         expires_at: parse_opt(row, "expires_at")?,
         revoked_at: parse_opt(row, "revoked_at")?,
+        used_at: parse_opt(row, "used_at")?,
+        used_from: row.get("used_from")?,
     })
 }

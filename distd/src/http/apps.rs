@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use protocol::api::{App, Apps, CreateApp};
+use protocol::api::{App, Apps, CreateApp, UpdateApp};
 use protocol::{AppSlug, ErrorBody};
 
 use super::error::ApiError;
@@ -37,4 +37,18 @@ pub(super) async fn create(
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub(super) async fn show(State(server): State<Server>, caller: Caller, Params(app): Params<AppSlug>) -> Answer<App> {
     Ok(Json(ops::apps::show(&server, caller, app).await?))
+}
+
+/// Change the name of an app, or who may see it. Needs `admin:APP`.
+#[utoipa::path(patch, path = "/api/v1/apps/{app}", tag = "apps", operation_id = "apps_update", params(("app" = String, Path)),
+    request_body = UpdateApp, security(("token" = [])), extensions(("x-requires" = json!("admin:{app}"))),
+    responses((status = 200, body = App), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody)))]
+pub(super) async fn update(
+    State(server): State<Server>,
+    caller: Caller,
+    Params(app): Params<AppSlug>,
+    JsonOf(wanted): JsonOf<UpdateApp>,
+) -> Answer<App> {
+    Ok(Json(ops::apps::update(&server, caller, app, wanted).await?))
 }

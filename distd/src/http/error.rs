@@ -104,6 +104,8 @@ fn classify(error: &OpError) -> (StatusCode, ErrorCode) {
         OpError::RevisionUnknown { .. } => (Status::NOT_FOUND, Code::RevisionUnknown),
         OpError::ObjectNotFound { .. } => (Status::NOT_FOUND, Code::ObjectNotFound),
         OpError::TokenNotFound(_) => (Status::NOT_FOUND, Code::TokenNotFound),
+        OpError::LinkNotFound(_) | OpError::LinkInvalid => (Status::NOT_FOUND, Code::LinkNotFound),
+        OpError::LinkNotAllowed { .. } => (Status::FORBIDDEN, Code::LinkNotAllowed),
         OpError::ReportNotFound(_) => (Status::NOT_FOUND, Code::ReportNotFound),
         OpError::AppExists(_) => (Status::CONFLICT, Code::AppExists),
         OpError::RevisionAmbiguous { .. } => (Status::CONFLICT, Code::RevisionAmbiguous),
@@ -165,6 +167,9 @@ fn hint(error: &OpError) -> Option<String> {
                 .to_owned(),
         ),
         OpError::GateBlocked { app, .. } => Some(format!("dist app rules {app} shows what each channel asks")),
+        OpError::LinkNotAllowed { app, channel } => {
+            Some(format!("open it first: dist app access {app} link --channel {channel}"))
+        }
         OpError::NoSpace { .. } => Some("free space on the server, or lower its reserve".to_owned()),
         _ => None,
     }

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::error::ApiError;
 use super::layer::RequestId;
 use crate::Server;
-use crate::ops::{Caller, OpError};
+use crate::ops::{self, Caller, OpError};
 
 impl FromRequestParts<Server> for Caller {
     type Rejection = ApiError;
@@ -26,7 +26,9 @@ impl FromRequestParts<Server> for Caller {
         };
         let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_string());
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
-        Ok(caller.from_request(address, request_id))
+        let caller = caller.from_request(address, request_id);
+        ops::tokens::note_use(server, &caller).await?;
+        Ok(caller)
     }
 }
 

@@ -30,7 +30,7 @@ static SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
 pub(crate) async fn surround(mut request: Request, next: Next) -> Response {
     let id = new_id();
     request.extensions_mut().insert(RequestId(id.clone()));
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), without_secrets(request.uri().path()));
     let span = tracing::info_span!("request", id);
     let mut response = next.run(request).instrument(span.clone()).await;
     span.in_scope(|| log(&method, &path, &response));
@@ -44,6 +44,17 @@ pub(crate) async fn surround(mut request: Request, next: Next) -> Response {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
+}
+
+/// The path for the log. That of a capability link or of a file fetched through one is a credential.
+fn without_secrets(path: &str) -> String {
+    let mut parts = path.splitn(4, '/');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(""), Some(what @ ("l" | "f")), Some(_), rest) => {
+            format!("/{what}/…{}", rest.map(|rest| format!("/{rest}")).unwrap_or_default())
+        }
+        _ => path.to_owned(),
+    }
 }
 
 fn new_id() -> String {
@@ -84,4 +95,19 @@ pub(crate) async fn method_not_allowed() -> ApiError {
 pub(crate) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, "the server could not do this")
         .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_holds_no_link() {
+        let check = |path: &str, expect: &str| assert_eq!(without_secrets(path), expect);
+        check("/l/AbC", "/l/…");
+        check("/l/AbC/get/7370", "/l/…/get/7370");
+        check("/f/AbC/acme.apk", "/f/…/acme.apk");
+        check("/api/v1/apps/l", "/api/v1/apps/l");
+        check("/", "/");
+    }
 }

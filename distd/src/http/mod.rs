@@ -11,6 +11,7 @@ mod error;
 mod extract;
 mod health;
 mod layer;
+mod links;
 mod objects;
 mod openapi;
 mod push;
@@ -20,5 +21,6 @@ mod reports;
 mod router;
 mod tokens;
 
+pub(crate) use objects::respond;
 pub use openapi::document;
 pub use router::router;

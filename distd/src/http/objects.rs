@@ -119,7 +119,7 @@ fn progress_response(progress: Progress) -> Response {
 }
 
 /// What a request for an object gets.
-fn respond(download: Download, request: &HeaderMap) -> Response {
+pub(crate) fn respond(download: Download, request: &HeaderMap) -> Response {
     let len = download.reader.len();
     let mut headers = download_headers(&download);
     let etag = headers[header::ETAG].clone();

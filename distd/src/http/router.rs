@@ -8,7 +8,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
-use super::{apps, audit, channels, health, layer, objects, openapi, push, releases, reports, tokens};
+use super::{apps, audit, channels, health, layer, links, objects, openapi, push, releases, reports, tokens};
 use crate::{Server, web};
 
 /// The routes of the API, with their description.
@@ -16,7 +16,10 @@ pub(super) fn api() -> OpenApiRouter<Server> {
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(tokens::whoami))
         .routes(routes!(apps::list, apps::create))
-        .routes(routes!(apps::show))
+        .routes(routes!(apps::show, apps::update))
+        .routes(routes!(links::list, links::create))
+        .routes(routes!(links::revoke))
+        .routes(routes!(links::rotate_key))
         .routes(routes!(reports::rules, reports::replace_rules))
         .routes(routes!(push::negotiate))
         .routes(routes!(push::commit))
@@ -34,6 +37,7 @@ pub(super) fn api() -> OpenApiRouter<Server> {
         .routes(routes!(channels::rollback))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(tokens::rotate))
         .routes(routes!(audit::list))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

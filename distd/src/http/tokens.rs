@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use protocol::ErrorBody;
-use protocol::api::{CreateToken, CreatedToken, Token, Tokens, Whoami};
+use protocol::api::{CreateToken, CreatedToken, RotateToken, Token, Tokens, Whoami};
 
 use super::error::ApiError;
 use super::extract::{Answer, JsonOf, Params};
@@ -43,4 +43,19 @@ pub(super) async fn create(
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub(super) async fn revoke(State(server): State<Server>, caller: Caller, Params(id): Params<String>) -> Answer<Token> {
     Ok(Json(ops::tokens::revoke(&server, caller, id).await?))
+}
+
+/// Make a token in place of another: same name, scopes and lifetime. The old one works on for a while. Needs `admin`, or the
+/// token itself.
+#[utoipa::path(post, path = "/api/v1/tokens/{id}/rotate", tag = "tokens", operation_id = "tokens_rotate", params(("id" = String, Path)),
+    request_body = RotateToken, security(("token" = [])), extensions(("x-requires" = json!("admin"))),
+    responses((status = 201, body = CreatedToken), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody)))]
+pub(super) async fn rotate(
+    State(server): State<Server>,
+    caller: Caller,
+    Params(id): Params<String>,
+    JsonOf(wanted): JsonOf<RotateToken>,
+) -> Result<(StatusCode, Json<CreatedToken>), ApiError> {
+    Ok((StatusCode::CREATED, Json(ops::tokens::rotate(&server, caller, id, wanted).await?)))
 }

@@ -1,7 +1,7 @@
 //! Apps.
 
 use protocol::AppSlug;
-use protocol::api::{Access, App, Apps, AuditAction, CreateApp};
+use protocol::api::{App, Apps, AuditAction, CreateApp, UpdateApp};
 use protocol::scope::Need;
 use serde_json::json;
 
@@ -15,10 +15,7 @@ const NAME_BYTES: usize = 200;
 /// Creates an app.
 pub(crate) async fn create(server: &Server, caller: Caller, wanted: CreateApp) -> Result<App, OpError> {
     caller.require(Need::AdminApp(&wanted.slug))?;
-    let name = wanted.name.unwrap_or_else(|| wanted.slug.to_string()).trim().to_owned();
-    if name.is_empty() || name.len() > NAME_BYTES || name.chars().any(char::is_control) {
-        return Err(OpError::RequestInvalid(format!("an app's name is one line of 1 to {NAME_BYTES} bytes")));
-    }
+    let name = check_name(wanted.name.as_deref().unwrap_or(wanted.slug.as_str()))?;
     let (slug, access, at) = (wanted.slug, wanted.access, server.clock.now());
     server
         .db
@@ -47,8 +44,13 @@ pub(crate) async fn list(server: &Server, caller: Caller) -> Result<Apps, OpErro
     server
         .db
         .read(move |connection| {
-            let may_see = |app: &App| app.access == Access::Public || caller.may(Need::Read(&app.slug));
-            Ok(Apps { apps: db::apps::list(connection)?.into_iter().filter(may_see).collect() })
+            let mut apps = Vec::new();
+            for app in db::apps::list(connection)? {
+                if caller.sees(connection, &app)? {
+                    apps.push(app);
+                }
+            }
+            Ok(Apps { apps })
         })
         .await
 }
@@ -58,8 +60,50 @@ pub(crate) async fn show(server: &Server, caller: Caller, app: AppSlug) -> Resul
     server
         .db
         .read(move |connection| {
-            caller.require_read(connection, &app)?;
+            caller.view(connection, &app)?;
             db::apps::find(connection, &app)?.ok_or(OpError::AppNotFound(app))
         })
         .await
+}
+
+/// Changes the name of an app, or who may see it.
+pub(crate) async fn update(server: &Server, caller: Caller, app: AppSlug, wanted: UpdateApp) -> Result<App, OpError> {
+    caller.require(Need::AdminApp(&app))?;
+    let name = wanted.name.as_deref().map(check_name).transpose()?;
+    let at = server.clock.now();
+    server
+        .db
+        .write(move |tx| {
+            let old = db::apps::find(tx, &app)?.ok_or_else(|| OpError::AppNotFound(app.clone()))?;
+            let new = App {
+                name: name.unwrap_or_else(|| old.name.clone()),
+                access: wanted.access.unwrap_or(old.access),
+                ..old.clone()
+            };
+            if new == old {
+                return Ok(old);
+            }
+            db::apps::update(tx, &new)?;
+            let facts = |app: &App| json!({"name": app.name, "access": app.access});
+            let record = Record {
+                action: AuditAction::AppUpdate,
+                app: Some(&app),
+                subject: app.to_string(),
+                old: Some(old.access.to_string()),
+                new: Some(new.access.to_string()),
+                reason: None,
+                details: json!({"old": facts(&old), "new": facts(&new)}),
+            };
+            caller.record(tx, at, record)?;
+            Ok(new)
+        })
+        .await
+}
+
+fn check_name(text: &str) -> Result<String, OpError> {
+    let name = text.trim();
+    if name.is_empty() || name.len() > NAME_BYTES || name.chars().any(char::is_control) {
+        return Err(OpError::RequestInvalid(format!("an app's name is one line of 1 to {NAME_BYTES} bytes")));
+    }
+    Ok(name.to_owned())
 }

@@ -1,10 +1,10 @@
 //! Who asks, and what they may do.
 
 use jiff::Timestamp;
-use protocol::api::{Access, AuditAction, Whoami};
+use protocol::api::{AuditAction, Whoami};
 use protocol::scope::Need;
 use protocol::{AppSlug, Scope, TokenText};
-use rusqlite::{Connection, Transaction};
+use rusqlite::Transaction;
 use serde_json::Value;
 use subtle::ConstantTimeEq;
 
@@ -122,13 +122,14 @@ impl Caller {
         Err(OpError::Forbidden { actor: self.actor.clone(), needed: need.narrowest() })
     }
 
-    /// Refuses unless the caller may read the app, and the app exists. A caller who may not read it learns nothing of it.
-    pub(super) fn require_read(&self, connection: &Connection, app: &AppSlug) -> Result<(), OpError> {
-        let access = db::apps::access(connection, app)?;
-        if access != Some(Access::Public) {
-            self.require(Need::Read(app))?;
-        }
-        access.map(|_| ()).ok_or_else(|| OpError::AppNotFound(app.clone()))
+    /// The id of the caller's token.
+    pub(super) fn token_id(&self) -> Option<&str> {
+        self.token_id.as_deref()
+    }
+
+    /// The address that the request came from.
+    pub(super) fn address(&self) -> Option<&str> {
+        self.address.as_deref()
     }
 
     /// Writes the audit event of a change, in the transaction that makes it.

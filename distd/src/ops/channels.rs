@@ -21,10 +21,11 @@ pub(crate) async fn list(server: &Server, caller: Caller, app: AppSlug) -> Resul
     server
         .db
         .read(move |connection| {
-            caller.require_read(connection, &app)?;
+            let view = caller.view(connection, &app)?;
             let found = refs::sqlite::list(connection, &app, RefKind::Channels)?;
-            let channels =
-                found.into_iter().map(|found| describe(connection, &app, found)).collect::<Result<_, _>>()?;
+            let channels = found.into_iter().map(|found| describe(connection, &app, found));
+            let mut channels = channels.collect::<Result<Vec<_>, _>>()?;
+            channels.retain(|channel| view.has_channel(&channel.name));
             Ok(Channels { channels })
         })
         .await
@@ -40,7 +41,7 @@ pub(crate) async fn show(
     server
         .db
         .read(move |connection| {
-            caller.require_read(connection, &app)?;
+            require_channel(&caller, connection, &app, &channel)?;
             let found = find(connection, &app, &channel)?;
             describe(connection, &app, found)
         })
@@ -58,7 +59,7 @@ pub(crate) async fn reflog(
     server
         .db
         .read(move |connection| {
-            caller.require_read(connection, &app)?;
+            require_channel(&caller, connection, &app, &channel)?;
             find(connection, &app, &channel)?;
             let name = RefName::Channel(channel);
             let mut entries = refs::sqlite::reflog(connection, &app, &name, page.before, page.rows_and_one())?;
@@ -172,6 +173,19 @@ pub(super) fn find(connection: &Connection, app: &AppSlug, channel: &ChannelName
             candidates: closest(channel.as_str(), &channel_names(connection, app)?),
         }),
     }
+}
+
+/// A channel that the caller may not see is as one that does not exist.
+fn require_channel(
+    caller: &Caller,
+    connection: &Connection,
+    app: &AppSlug,
+    channel: &ChannelName,
+) -> Result<(), OpError> {
+    if caller.view(connection, app)?.has_channel(channel) {
+        return Ok(());
+    }
+    Err(OpError::ChannelNotFound { app: app.clone(), channel: channel.clone(), candidates: Vec::new() })
 }
 
 fn describe(connection: &Connection, app: &AppSlug, found: Ref) -> Result<Channel, OpError> {

@@ -219,6 +219,20 @@ pub enum OpError {
         /// The release asked for.
         release: ReleaseName,
     },
+    /// There is no such link in the app.
+    #[error("there is no link {0}")]
+    LinkNotFound(String),
+    /// Links to the channel are not made.
+    #[error("{app} {channel} is for holders of tokens only")]
+    LinkNotAllowed {
+        /// The app.
+        app: AppSlug,
+        /// The channel.
+        channel: ChannelName,
+    },
+    /// The text of a link that does not work, for whatever reason: its holder learns no more.
+    #[error("this link does not work")]
+    LinkInvalid,
     /// No such token.
     #[error("there is no token {0}")]
     TokenNotFound(String),

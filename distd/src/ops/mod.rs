@@ -12,6 +12,7 @@ pub(crate) mod commit;
 pub(crate) mod download;
 mod error;
 mod gates;
+pub(crate) mod links;
 pub(crate) mod negotiate;
 pub(crate) mod page;
 pub mod reindex;
@@ -22,6 +23,7 @@ pub(crate) mod rollback;
 pub(crate) mod rules;
 pub mod tokens;
 pub(crate) mod upload;
+mod view;
 
 pub use caller::Caller;
 pub use error::OpError;

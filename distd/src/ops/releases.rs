@@ -1,5 +1,7 @@
 //! Releases: one by revision, all by age, and a release with its parents.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use objstore::{ReadError, Store};
 use protocol::api::{LogQuery, PageQuery, RefsAnswer, Release, ReleasePage};
@@ -8,7 +10,8 @@ use refs::sqlite::RefKind;
 use rusqlite::Connection;
 
 use super::page::{Page, parse_limit};
-use super::resolve::{load, resolve};
+use super::resolve::load;
+use super::view::View;
 use super::{Caller, OpError, release_id, reports, rules};
 use crate::Server;
 use crate::db::{self, releases::ReleaseRow};
@@ -24,9 +27,9 @@ pub(crate) async fn show(
     server
         .db
         .read(move |connection| {
-            caller.require_read(connection, &app)?;
-            let row = resolve(connection, &app, &revision)?;
-            describe(connection, &store, &app, row, now)
+            let view = caller.view(connection, &app)?;
+            let row = view.resolve(connection, &app, &revision)?;
+            view.describe(connection, &store, &app, row, now)
         })
         .await
 }
@@ -43,10 +46,10 @@ pub(crate) async fn list(
     server
         .db
         .read(move |connection| {
-            caller.require_read(connection, &app)?;
+            let view = caller.view(connection, &app)?;
             let mut rows = db::releases::list(connection, &app, page.before, page.rows_and_one())?;
             let next = page.cut(&mut rows, |row| row.seq);
-            Ok(ReleasePage { releases: describe_all(connection, &store, &app, rows, now)?, next })
+            Ok(ReleasePage { releases: view.describe_all(connection, &store, &app, rows, now)?, next })
         })
         .await
 }
@@ -64,17 +67,18 @@ pub(crate) async fn log(
     server
         .db
         .read(move |connection| {
-            caller.require_read(connection, &app)?;
-            let mut chain = vec![resolve(connection, &app, &start)?];
+            let view = caller.view(connection, &app)?;
+            let mut chain = vec![view.resolve(connection, &app, &start)?];
             let next = loop {
                 let parent = chain.last().and_then(|row| row.parent);
                 match parent {
                     None => break None,
+                    Some(parent) if !view.has_release(connection, &app, parent)? => break None,
                     Some(parent) if chain.len() == rows => break Some(parent.to_string()),
                     Some(parent) => chain.push(load(connection, &app, parent)?),
                 }
             };
-            Ok(ReleasePage { releases: describe_all(connection, &store, &app, chain, now)?, next })
+            Ok(ReleasePage { releases: view.describe_all(connection, &store, &app, chain, now)?, next })
         })
         .await
 }
@@ -84,9 +88,15 @@ pub(crate) async fn refs(server: &Server, caller: Caller, app: AppSlug) -> Resul
     server
         .db
         .read(move |connection| {
-            caller.require_read(connection, &app)?;
-            let found = refs::sqlite::list(connection, &app, RefKind::All)?;
-            Ok(RefsAnswer { refs: found.into_iter().map(|found| (found.name, release_id(found.target))).collect() })
+            let view = caller.view(connection, &app)?;
+            let mut refs = BTreeMap::new();
+            for found in refs::sqlite::list(connection, &app, RefKind::All)? {
+                let target = release_id(found.target);
+                if view.has_ref(connection, &app, &found.name, target)? {
+                    refs.insert(found.name, target);
+                }
+            }
+            Ok(RefsAnswer { refs })
         })
         .await
 }
@@ -101,17 +111,42 @@ fn damaged(error: ReadError) -> OpError {
     OpError::storage("reading a manifest")(error.into())
 }
 
-fn describe_all(
-    connection: &Connection,
-    store: &Store,
-    app: &AppSlug,
-    rows: Vec<ReleaseRow>,
-    now: Timestamp,
-) -> Result<Vec<Release>, OpError> {
-    rows.into_iter().map(|row| describe(connection, store, app, row, now)).collect()
+impl View {
+    /// What is known of the releases that are in the view.
+    fn describe_all(
+        &self,
+        connection: &Connection,
+        store: &Store,
+        app: &AppSlug,
+        rows: Vec<ReleaseRow>,
+        now: Timestamp,
+    ) -> Result<Vec<Release>, OpError> {
+        let mut releases = Vec::with_capacity(rows.len());
+        for row in rows {
+            if self.has_release(connection, app, row.id)? {
+                releases.push(self.describe(connection, store, app, row, now)?);
+            }
+        }
+        Ok(releases)
+    }
+
+    /// What is known of a release, as far as the view goes.
+    fn describe(
+        &self,
+        connection: &Connection,
+        store: &Store,
+        app: &AppSlug,
+        row: ReleaseRow,
+        now: Timestamp,
+    ) -> Result<Release, OpError> {
+        let mut release = describe(connection, store, app, row, now)?;
+        release.channels.retain(|channel| self.has_channel(channel));
+        Ok(release)
+    }
 }
 
-fn describe(
+/// Everything known of a release.
+pub(super) fn describe(
     connection: &Connection,
     store: &Store,
     app: &AppSlug,

@@ -42,9 +42,9 @@ pub(crate) async fn icon(server: &Server, caller: Caller, app: AppSlug, digest: 
 }
 
 fn require_published(connection: &Connection, caller: &Caller, app: &AppSlug, digest: &Digest) -> Result<(), OpError> {
-    caller.require_read(connection, app)?;
-    let found = db::objects::published(connection, app, digest)?;
-    found.map(|_| ()).ok_or_else(|| OpError::ObjectNotFound { app: app.clone(), digest: *digest })
+    let is_there = caller.view(connection, app)?.has_object(connection, app, digest)?
+        && db::objects::published(connection, app, digest)?.is_some();
+    if is_there { Ok(()) } else { Err(OpError::ObjectNotFound { app: app.clone(), digest: *digest }) }
 }
 
 /// The reports of this inspector on the objects, made where they are lacking.

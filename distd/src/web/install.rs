@@ -5,7 +5,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use protocol::api::Release;
 use protocol::manifest::{ArtifactLine, Link};
-use protocol::{AppSlug, ByteSize, ChannelName, Revision, paths};
+use protocol::{AppSlug, ByteSize, ChannelName, Digest, Revision, paths};
 
 use super::page;
 use crate::Server;
@@ -46,13 +46,21 @@ async fn show(server: &Server, caller: Caller, app: String, revision: Revision, 
     let found = ops::releases::show(server, caller, slug, revision).await;
     match (about, found) {
         (Ok(about), Ok(release)) => {
-            page::page(&format!("{} {}", about.name, release.name), &content(&about.name, channel.as_deref(), &release))
+            let address = |digest: &Digest| paths::object(&release.app, digest);
+            let content = content(&about.name, channel.as_deref(), &release, &address);
+            page::page(&format!("{} {}", about.name, release.name), &content)
         }
         (Err(error), _) | (_, Err(error)) => page::problem(&error),
     }
 }
 
-fn content(name: &str, channel: Option<&str>, release: &Release) -> Markup {
+/// The page of a release, whose files are at the addresses that `address` gives.
+pub(super) fn content(
+    name: &str,
+    channel: Option<&str>,
+    release: &Release,
+    address: &dyn Fn(&Digest) -> String,
+) -> Markup {
     let version = release.name.version();
     html! {
         h1 { (name) " " (version) }
@@ -64,7 +72,7 @@ fn content(name: &str, channel: Option<&str>, release: &Release) -> Markup {
         }
         @if !release.manifest.artifacts.is_empty() {
             h2 { "Files" }
-            ul.files { @for line in &release.manifest.artifacts { (file(&release.app, line)) } }
+            ul.files { @for line in &release.manifest.artifacts { (file(line, &address(&line.sha256))) } }
         }
         @if !release.manifest.links.is_empty() {
             h2 { "Elsewhere" }
@@ -77,14 +85,14 @@ fn content(name: &str, channel: Option<&str>, release: &Release) -> Markup {
     }
 }
 
-fn file(app: &AppSlug, line: &ArtifactLine) -> Markup {
+fn file(line: &ArtifactLine, address: &str) -> Markup {
     html! {
         li {
             div {
                 div.name { (line.filename) }
                 div.muted { (line.platform) " · " (line.arch) " · " (line.kind) " · " (ByteSize(line.size)) }
             }
-            a.button href=(paths::object(app, &line.sha256)) aria-label={ "Download " (line.filename) } { "Download" }
+            a.button href=(address) aria-label={ "Download " (line.filename) } { "Download" }
             code { "SHA-256 " (line.sha256) }
         }
     }

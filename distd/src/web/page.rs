@@ -32,6 +32,11 @@ pub(super) fn problem(error: &OpError) -> Response {
             "This app is not public",
             "Its releases can be downloaded with a token: dist pull. Ask whoever sent you the link.",
         ),
+        OpError::LinkInvalid => (
+            StatusCode::NOT_FOUND,
+            "This link does not work",
+            "It has ended, was revoked, was used up, or was not copied whole. Ask whoever sent it for a new one.",
+        ),
         OpError::Database(_) | OpError::Storage { .. } => {
             tracing::error!(%error, "page failed");
             (StatusCode::INTERNAL_SERVER_ERROR, "The server could not do this", "Try again in a moment.")

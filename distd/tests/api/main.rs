@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod access;
 mod bad_input;
 mod concurrency;
 mod download;
 mod harness;
 mod inspection;
+mod links;
 mod openapi;
 mod pages;
 mod publish;

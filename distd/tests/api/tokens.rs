@@ -84,3 +84,49 @@ async fn the_database_holds_no_credential_that_works() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_replaced_by_its_holder_and_works_on_for_the_overlap() {
+    let server = TestServer::start().await;
+    let admin = server.admin();
+    admin.create_app("acme", "token").await;
+    let ci = server.with_scopes(&["read:acme"]).await;
+    let who: Whoami = read(ci.get(paths::WHOAMI).await).await;
+    let old = who.token_id.unwrap();
+    let made: CreatedToken = read(ci.post(&paths::rotate_token(&old), &json!({"overlap_seconds": 60})).await).await;
+    assert_eq!((made.about.name.as_str(), made.about.lifetime()), ("ci-main", Some(SignedDuration::from_hours(1))));
+    let new = server.client(Some(made.token));
+    for client in [&ci, &new] {
+        assert_eq!(client.get(&paths::releases(&"acme".parse().unwrap())).await.status(), StatusCode::OK);
+    }
+    server.advance(SignedDuration::from_secs(61));
+    refused(ci.get(paths::WHOAMI).await, StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated).await;
+    assert_eq!(new.get(paths::WHOAMI).await.status(), StatusCode::OK);
+
+    let other = server.with_scopes(&["read:acme"]).await;
+    let answer = other.post(&paths::rotate_token(&made.about.id), &json!({})).await;
+    refused(answer, StatusCode::FORBIDDEN, ErrorCode::Forbidden).await;
+    let answer = admin.post(&paths::rotate_token(&old), &json!({})).await;
+    refused(answer, StatusCode::BAD_REQUEST, ErrorCode::RequestInvalid).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_use_of_a_token_is_kept_to_the_minute() {
+    let server = TestServer::start().await;
+    let ci = server.with_scopes(&["read"]).await;
+    let used = || async {
+        let tokens: Tokens = read(server.admin().get(paths::TOKENS).await).await;
+        let ci = tokens.tokens.into_iter().find(|token| token.name == "ci-main").unwrap();
+        ci.used_at.map(|at| (at.to_string(), ci.used_from.unwrap()))
+    };
+    assert_eq!(used().await, None);
+    let at = |time: &str| Some((time.to_owned(), "127.0.0.1".to_owned()));
+    ci.get(paths::WHOAMI).await;
+    assert_eq!(used().await, at("2026-11-22T09:00:00Z"));
+    server.advance(SignedDuration::from_secs(59));
+    ci.get(paths::WHOAMI).await;
+    assert_eq!(used().await, at("2026-11-22T09:00:00Z"), "one write a minute");
+    server.advance(SignedDuration::from_secs(1));
+    ci.get(paths::WHOAMI).await;
+    assert_eq!(used().await, at("2026-11-22T09:01:00Z"));
+}

@@ -5,24 +5,23 @@ use refs::AppSlug;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Who may see and download an app's releases.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Access {
-    /// Anyone who reaches the server.
-    Public,
-    /// Holders of a token that may read the app.
-    #[default]
-    Token,
+use crate::platform::words;
+
+words! {
+    /// Who may see and download an app's releases, or those of a channel.
+    Access, "access" {
+        /// Anyone who reaches the server.
+        Public = "public",
+        /// Holders of a capability link, or of a token that may read the app.
+        Link = "link",
+        /// Holders of a token that may read the app.
+        Token = "token",
+    }
 }
 
-impl Access {
-    /// The word in SQL and in flags.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Access::Public => "public",
-            Access::Token => "token",
-        }
+impl Default for Access {
+    fn default() -> Self {
+        Self::Token
     }
 }
 
@@ -65,4 +64,16 @@ pub struct CreateApp {
     /// Who may see and download its releases; `token` unless given.
     #[serde(default)]
     pub access: Access,
+}
+
+/// Change an app. What is left out stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateApp {
+    /// Its name for people: 1 to 200 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Who may see and download its releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
 }

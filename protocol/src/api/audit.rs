@@ -16,6 +16,9 @@ pub enum AuditAction {
     /// An app was created.
     #[serde(rename = "app.create")]
     AppCreate,
+    /// An app's name or access was changed.
+    #[serde(rename = "app.update")]
+    AppUpdate,
     /// An app's rules were changed, or learned from its first release.
     #[serde(rename = "app.rules")]
     AppRules,
@@ -34,35 +37,57 @@ pub enum AuditAction {
     /// A token was made.
     #[serde(rename = "token.create")]
     TokenCreate,
+    /// A token was made in place of another.
+    #[serde(rename = "token.rotate")]
+    TokenRotate,
     /// A token was revoked.
     #[serde(rename = "token.revoke")]
     TokenRevoke,
+    /// A capability link was made.
+    #[serde(rename = "link.create")]
+    LinkCreate,
+    /// A capability link was revoked.
+    #[serde(rename = "link.revoke")]
+    LinkRevoke,
+    /// The key that signs links was replaced.
+    #[serde(rename = "key.rotate")]
+    KeyRotate,
 }
 
 impl AuditAction {
     /// Every action.
     pub const ALL: &'static [AuditAction] = &[
         AuditAction::AppCreate,
+        AuditAction::AppUpdate,
         AuditAction::AppRules,
         AuditAction::ObjectUpload,
         AuditAction::ReleasePublish,
         AuditAction::ChannelPromote,
         AuditAction::ChannelRollback,
         AuditAction::TokenCreate,
+        AuditAction::TokenRotate,
         AuditAction::TokenRevoke,
+        AuditAction::LinkCreate,
+        AuditAction::LinkRevoke,
+        AuditAction::KeyRotate,
     ];
 
     /// The word in SQL and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             AuditAction::AppCreate => "app.create",
+            AuditAction::AppUpdate => "app.update",
             AuditAction::AppRules => "app.rules",
             AuditAction::ObjectUpload => "object.upload",
             AuditAction::ReleasePublish => "release.publish",
             AuditAction::ChannelPromote => "channel.promote",
             AuditAction::ChannelRollback => "channel.rollback",
             AuditAction::TokenCreate => "token.create",
+            AuditAction::TokenRotate => "token.rotate",
             AuditAction::TokenRevoke => "token.revoke",
+            AuditAction::LinkCreate => "link.create",
+            AuditAction::LinkRevoke => "link.revoke",
+            AuditAction::KeyRotate => "key.rotate",
         }
     }
 }

@@ -3,19 +3,21 @@
 mod apps;
 mod audit;
 mod channels;
+mod links;
 mod push;
 mod releases;
 mod reports;
 mod tokens;
 
-pub use apps::{Access, App, Apps, CreateApp};
+pub use apps::{Access, App, Apps, CreateApp, UpdateApp};
 pub use audit::{AuditAction, AuditEvent, AuditPage, AuditQuery, UnknownAuditAction};
 pub use channels::{
     Channel, Channels, ExpectedRelease, Moved, PromoteRequest, ReflogLine, ReflogPage, RollbackRequest,
 };
+pub use links::{CreateLink, Link, Links, RotateKey, RotatedKey};
 pub use push::{
     CommitRequest, Committed, MissingObject, NegotiateRequest, Negotiated, RefMove, RefUpdate, RefsAnswer, WantedObject,
 };
 pub use releases::{LogQuery, PageQuery, Release, ReleasePage, ReleaseRef};
 pub use reports::{ArtifactReport, GateResult};
-pub use tokens::{CreateToken, CreatedToken, Token, Tokens, Whoami};
+pub use tokens::{CreateToken, CreatedToken, RotateToken, Token, Tokens, Whoami};

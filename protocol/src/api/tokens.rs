@@ -1,6 +1,6 @@
 //! Tokens.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -27,6 +27,18 @@ pub struct Token {
     /// When it was revoked; absent while it was not.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub revoked_at: Option<Timestamp>,
+    /// When it was last used, to the minute; absent where it never was.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub used_at: Option<Timestamp>,
+    /// From which address.
+    pub used_from: Option<String>,
+}
+
+impl Token {
+    /// For how long it was made to work; `None` for ever.
+    pub fn lifetime(&self) -> Option<SignedDuration> {
+        self.expires_at.map(|expiry| expiry.duration_since(self.created_at))
+    }
 }
 
 /// All tokens, expired and revoked ones included.
@@ -52,6 +64,15 @@ pub struct CreateToken {
     /// It works until it is revoked. Contradicts `expires_in_seconds`.
     #[serde(default)]
     pub never_expires: bool,
+}
+
+/// Make a token in place of another: same name, scopes and lifetime.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateToken {
+    /// For how long the old one still works; one day unless given, at most 30 days, and never longer than it would have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap_seconds: Option<u64>,
 }
 
 /// A token just made: the only time that its text is shown.

@@ -2,7 +2,7 @@ use gix_hash::ObjectId;
 use jiff::Timestamp;
 use rusqlite::{Connection, Params};
 
-use super::column::{encode_time, parse_id, parse_time};
+use super::column::{encode_id, encode_time, parse_id, parse_time};
 use super::error::{Corrupt, ReadError, Row};
 use super::read::find;
 use crate::{AppSlug, ChannelName, RefName, ReflogEntry, rollback_target, undo_stack};
@@ -141,4 +141,14 @@ fn parse_optional_id(row: Row<'_>, column: &'static str, text: Option<&str>) -> 
 /// The database counts in `i64`, and no reflog gets near its end: what is beyond means "beyond them all".
 fn saturating_i64(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// Whether a ref is or was at `target`.
+///
+/// # Errors
+/// When the database fails.
+pub fn was_at(conn: &Connection, app: &AppSlug, name: &RefName, target: ObjectId) -> Result<bool, ReadError> {
+    let mut statement =
+        conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM reflog WHERE app = ?1 AND ref = ?2 AND new = ?3)")?;
+    Ok(statement.query_row((app.as_str(), name.to_string(), encode_id(target)), |row| row.get(0))?)
 }
