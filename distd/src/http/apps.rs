@@ -12,14 +12,14 @@ use crate::Server;
 use crate::ops::{self, Caller};
 
 /// The apps that the caller may read.
-#[utoipa::path(get, path = "/api/v1/apps", tag = "apps", operation_id = "apps_list", security((), ("token" = [])),
+#[utoipa::path(get, path = "/api/v1/apps", tag = "apps", operation_id = "apps_list", extensions(("x-requires" = json!("none"))), security((), ("token" = [])),
     responses((status = 200, body = Apps), (status = 401, body = ErrorBody)))]
 pub(super) async fn list(State(server): State<Server>, caller: Caller) -> Answer<Apps> {
     Ok(Json(ops::apps::list(&server, caller).await?))
 }
 
 /// Create an app. Needs `admin:APP`.
-#[utoipa::path(post, path = "/api/v1/apps", tag = "apps", operation_id = "apps_create", request_body = CreateApp, security(("token" = [])),
+#[utoipa::path(post, path = "/api/v1/apps", tag = "apps", operation_id = "apps_create", extensions(("x-requires" = json!("admin:{app}"))), request_body = CreateApp, security(("token" = [])),
     responses((status = 201, body = App), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 409, body = ErrorBody), (status = 413, body = ErrorBody)))]
 pub(super) async fn create(
@@ -31,7 +31,7 @@ pub(super) async fn create(
 }
 
 /// One app. Needs `read:APP` unless it is public.
-#[utoipa::path(get, path = "/api/v1/apps/{app}", tag = "apps", operation_id = "apps_show", params(("app" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/apps/{app}", tag = "apps", operation_id = "apps_show", extensions(("x-requires" = json!("read:{app}"))), params(("app" = String, Path)),
     security((), ("token" = [])),
     responses((status = 200, body = App), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]

@@ -10,7 +10,7 @@ use crate::Server;
 use crate::ops::{self, Caller, page::Page};
 
 /// All channels. Needs `read:APP` unless the app is public.
-#[utoipa::path(get, path = "/api/v1/apps/{app}/channels", tag = "channels", operation_id = "channels_list", params(("app" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/apps/{app}/channels", tag = "channels", operation_id = "channels_list", extensions(("x-requires" = json!("read:{app}"))), params(("app" = String, Path)),
     security((), ("token" = [])),
     responses((status = 200, body = Channels), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
@@ -23,7 +23,7 @@ pub(super) async fn list(
 }
 
 /// One channel. Needs `read:APP` unless the app is public.
-#[utoipa::path(get, path = "/api/v1/apps/{app}/channels/{channel}", tag = "channels", operation_id = "channels_show",
+#[utoipa::path(get, path = "/api/v1/apps/{app}/channels/{channel}", tag = "channels", operation_id = "channels_show", extensions(("x-requires" = json!("read:{app}"))),
     params(("app" = String, Path), ("channel" = String, Path)), security((), ("token" = [])),
     responses((status = 200, body = Channel), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
@@ -36,7 +36,7 @@ pub(super) async fn show(
 }
 
 /// How a channel moved, newest first. Needs `read:APP` unless the app is public.
-#[utoipa::path(get, path = "/api/v1/apps/{app}/channels/{channel}/reflog", tag = "channels", operation_id = "channels_reflog",
+#[utoipa::path(get, path = "/api/v1/apps/{app}/channels/{channel}/reflog", tag = "channels", operation_id = "channels_reflog", extensions(("x-requires" = json!("read:{app}"))),
     params(("app" = String, Path), ("channel" = String, Path), PageQuery), security((), ("token" = [])),
     responses((status = 200, body = ReflogPage), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
@@ -51,7 +51,7 @@ pub(super) async fn reflog(
 }
 
 /// Move a channel to a release; a channel that does not exist is made. Needs `promote:APP/CHANNEL`.
-#[utoipa::path(post, path = "/api/v1/apps/{app}/channels/{channel}/promote", tag = "channels", operation_id = "channels_promote",
+#[utoipa::path(post, path = "/api/v1/apps/{app}/channels/{channel}/promote", tag = "channels", operation_id = "channels_promote", extensions(("x-requires" = json!("promote:{app}/{channel}"))),
     params(("app" = String, Path), ("channel" = String, Path)), request_body = PromoteRequest, security(("token" = [])),
     responses((status = 200, body = Moved), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
@@ -66,7 +66,7 @@ pub(super) async fn promote(
 }
 
 /// Move a channel back along its own reflog. Needs `promote:APP/CHANNEL`.
-#[utoipa::path(post, path = "/api/v1/apps/{app}/channels/{channel}/rollback", tag = "channels", operation_id = "channels_rollback",
+#[utoipa::path(post, path = "/api/v1/apps/{app}/channels/{channel}/rollback", tag = "channels", operation_id = "channels_rollback", extensions(("x-requires" = json!("promote:{app}/{channel}"))),
     params(("app" = String, Path), ("channel" = String, Path)), request_body = RollbackRequest, security(("token" = [])),
     responses((status = 200, body = Moved), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),

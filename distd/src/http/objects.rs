@@ -25,7 +25,7 @@ const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("private, max-age=31
 
 /// The bytes of an artifact or of a manifest. Range, several ranges, If-Range and If-None-Match are understood; the ETag is
 /// the digest. Needs `read:APP` unless the app is public.
-#[utoipa::path(get, path = "/api/v1/apps/{app}/objects/{digest}", tag = "objects", operation_id = "objects_download",
+#[utoipa::path(get, path = "/api/v1/apps/{app}/objects/{digest}", tag = "objects", operation_id = "objects_download", extensions(("x-requires" = json!("read:{app}"))),
     params(("app" = String, Path), ("digest" = String, Path)), security((), ("token" = [])),
     responses((status = 200, description = "All bytes", content_type = "application/octet-stream"),
         (status = 206, description = "The bytes asked for", content_type = "application/octet-stream"),
@@ -43,7 +43,7 @@ pub(super) async fn download(
 }
 
 /// The headers of the download; for an object that no release holds yet, how far its upload has got.
-#[utoipa::path(head, path = "/api/v1/apps/{app}/objects/{digest}", tag = "objects", operation_id = "objects_head",
+#[utoipa::path(head, path = "/api/v1/apps/{app}/objects/{digest}", tag = "objects", operation_id = "objects_head", extensions(("x-requires" = json!("read:{app}"))),
     params(("app" = String, Path), ("digest" = String, Path)), security((), ("token" = [])),
     responses((status = 200, description = "As GET, without the bytes"), (status = 206, description = "As GET"),
         (status = 204, description = "Being uploaded: `Upload-Offset` and `Upload-Complete` say how far"),
@@ -73,7 +73,7 @@ pub(super) async fn head(
 
 /// Send bytes of a negotiated object, from `Upload-Offset` on. `Upload-Complete: ?1` says that the object ends with them; the
 /// answer to it comes when the object is verified and durable. Needs `publish:APP`.
-#[utoipa::path(patch, path = "/api/v1/apps/{app}/objects/{digest}", tag = "objects", operation_id = "objects_upload",
+#[utoipa::path(patch, path = "/api/v1/apps/{app}/objects/{digest}", tag = "objects", operation_id = "objects_upload", extensions(("x-requires" = json!("publish:{app}"))),
     params(("app" = String, Path), ("digest" = String, Path),
         ("upload-offset" = u64, Header, description = "Where the first byte of the body belongs"),
         ("upload-complete" = Option<String>, Header, description = "`?1` (also when left out): the object ends with this body; `?0`: more will follow")),

@@ -11,7 +11,7 @@ use crate::Server;
 use crate::ops::{self, Caller, OpError};
 
 /// All refs and where they point. Needs `read:APP` unless the app is public.
-#[utoipa::path(get, path = "/api/v1/apps/{app}/refs", tag = "releases", operation_id = "refs_list", params(("app" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/apps/{app}/refs", tag = "releases", operation_id = "refs_list", extensions(("x-requires" = json!("read:{app}"))), params(("app" = String, Path)),
     security((), ("token" = [])),
     responses((status = 200, body = RefsAnswer), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
@@ -24,7 +24,7 @@ pub(super) async fn refs(
 }
 
 /// All releases, newest first. Needs `read:APP` unless the app is public.
-#[utoipa::path(get, path = "/api/v1/apps/{app}/releases", tag = "releases", operation_id = "releases_list",
+#[utoipa::path(get, path = "/api/v1/apps/{app}/releases", tag = "releases", operation_id = "releases_list", extensions(("x-requires" = json!("read:{app}"))),
     params(("app" = String, Path), PageQuery), security((), ("token" = [])),
     responses((status = 200, body = ReleasePage), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
@@ -39,7 +39,7 @@ pub(super) async fn list(
 
 /// One release, by any revision: `beta`, `2.4.0+241`, `9f3ac01`, `beta~1`, `beta@{1}`. Needs `read:APP` unless the app is
 /// public.
-#[utoipa::path(get, path = "/api/v1/apps/{app}/releases/{revision}", tag = "releases", operation_id = "releases_show",
+#[utoipa::path(get, path = "/api/v1/apps/{app}/releases/{revision}", tag = "releases", operation_id = "releases_show", extensions(("x-requires" = json!("read:{app}"))),
     params(("app" = String, Path), ("revision" = String, Path)), security((), ("token" = [])),
     responses((status = 200, body = Release), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
@@ -53,7 +53,7 @@ pub(super) async fn show(
 }
 
 /// A release and its parents, nearest first. Needs `read:APP` unless the app is public.
-#[utoipa::path(get, path = "/api/v1/apps/{app}/log", tag = "releases", operation_id = "releases_log",
+#[utoipa::path(get, path = "/api/v1/apps/{app}/log", tag = "releases", operation_id = "releases_log", extensions(("x-requires" = json!("read:{app}"))),
     params(("app" = String, Path), LogQuery), security((), ("token" = [])),
     responses((status = 200, body = ReleasePage), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]

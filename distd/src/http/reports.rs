@@ -11,7 +11,7 @@ use crate::Server;
 use crate::ops::{self, Caller};
 
 /// What an app asks of its artifacts and channels. Needs `read:APP` unless the app is public.
-#[utoipa::path(get, path = "/api/v1/apps/{app}/rules", tag = "apps", operation_id = "rules_show", params(("app" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/apps/{app}/rules", tag = "apps", operation_id = "rules_show", extensions(("x-requires" = json!("read:{app}"))), params(("app" = String, Path)),
     security((), ("token" = [])),
     responses((status = 200, body = AppRules), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
@@ -24,7 +24,7 @@ pub(super) async fn rules(
 }
 
 /// Replace what an app asks of its artifacts and channels. Needs `admin:APP`.
-#[utoipa::path(put, path = "/api/v1/apps/{app}/rules", tag = "apps", operation_id = "rules_replace", params(("app" = String, Path)),
+#[utoipa::path(put, path = "/api/v1/apps/{app}/rules", tag = "apps", operation_id = "rules_replace", extensions(("x-requires" = json!("admin:{app}"))), params(("app" = String, Path)),
     request_body = AppRules, security(("token" = [])),
     responses((status = 200, body = AppRules), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody),
@@ -40,7 +40,7 @@ pub(super) async fn replace_rules(
 
 /// Everything that inspection read out of an artifact, as `dist inspect --json` prints it. Needs `read:APP` unless the app is
 /// public.
-#[utoipa::path(get, path = "/api/v1/apps/{app}/reports/{digest}", tag = "releases", operation_id = "reports_show",
+#[utoipa::path(get, path = "/api/v1/apps/{app}/reports/{digest}", tag = "releases", operation_id = "reports_show", extensions(("x-requires" = json!("read:{app}"))),
     params(("app" = String, Path), ("digest" = String, Path)), security((), ("token" = [])),
     responses((status = 200, description = "The report", body = Value), (status = 400, body = ErrorBody),
         (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
@@ -53,7 +53,7 @@ pub(super) async fn show(
 }
 
 /// The icon of an artifact, as PNG. Needs `read:APP` unless the app is public.
-#[utoipa::path(get, path = "/api/v1/apps/{app}/reports/{digest}/icon", tag = "releases", operation_id = "reports_icon",
+#[utoipa::path(get, path = "/api/v1/apps/{app}/reports/{digest}/icon", tag = "releases", operation_id = "reports_icon", extensions(("x-requires" = json!("read:{app}"))),
     params(("app" = String, Path), ("digest" = String, Path)), security((), ("token" = [])),
     responses((status = 200, description = "The icon", content_type = "image/png", body = Vec<u8>), (status = 400, body = ErrorBody),
         (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]

@@ -12,21 +12,21 @@ use crate::Server;
 use crate::ops::{self, Caller};
 
 /// Who the caller is and what they may do.
-#[utoipa::path(get, path = "/api/v1/whoami", tag = "tokens", operation_id = "whoami", security((), ("token" = [])),
+#[utoipa::path(get, path = "/api/v1/whoami", tag = "tokens", operation_id = "whoami", extensions(("x-requires" = json!("none"))), security((), ("token" = [])),
     responses((status = 200, body = Whoami), (status = 401, body = ErrorBody)))]
 pub(super) async fn whoami(caller: Caller) -> Json<Whoami> {
     Json(caller.whoami())
 }
 
 /// All tokens, without their secrets. Needs `admin`.
-#[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens", operation_id = "tokens_list", security(("token" = [])),
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens", operation_id = "tokens_list", extensions(("x-requires" = json!("admin"))), security(("token" = [])),
     responses((status = 200, body = Tokens), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 pub(super) async fn list(State(server): State<Server>, caller: Caller) -> Answer<Tokens> {
     Ok(Json(ops::tokens::list(&server, caller).await?))
 }
 
 /// Make a token. Its text is in this answer and nowhere else. Needs `admin`.
-#[utoipa::path(post, path = "/api/v1/tokens", tag = "tokens", operation_id = "tokens_create", request_body = CreateToken, security(("token" = [])),
+#[utoipa::path(post, path = "/api/v1/tokens", tag = "tokens", operation_id = "tokens_create", extensions(("x-requires" = json!("admin"))), request_body = CreateToken, security(("token" = [])),
     responses((status = 201, body = CreatedToken), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 413, body = ErrorBody)))]
 pub(super) async fn create(
@@ -38,7 +38,7 @@ pub(super) async fn create(
 }
 
 /// Revoke a token; the next request with it is refused. Needs `admin`.
-#[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "tokens", operation_id = "tokens_revoke", params(("id" = String, Path)), security(("token" = [])),
+#[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "tokens", operation_id = "tokens_revoke", extensions(("x-requires" = json!("admin"))), params(("id" = String, Path)), security(("token" = [])),
     responses((status = 200, body = Token), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub(super) async fn revoke(State(server): State<Server>, caller: Caller, Params(id): Params<String>) -> Answer<Token> {

@@ -15,3 +15,4 @@ mod publish;
 mod secrecy;
 mod shutdown;
 mod tokens;
+mod walk;
