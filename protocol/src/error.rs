@@ -32,9 +32,18 @@ pub enum ErrorClass {
 macro_rules! codes {
     ($($class:ident { $($(#[doc = $doc:literal])+ $variant:ident = $word:literal),+ $(,)? })+) => {
         /// The stable, machine-readable name of an error.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[non_exhaustive]
         pub enum ErrorCode { $($($(#[doc = $doc])+ #[serde(rename = $word)] $variant,)+)+ }
+
+        // The derive does not see words that a macro hands on.
+        impl utoipa::PartialSchema for ErrorCode {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                crate::platform::words_schema(Self::ALL.iter().map(|code| code.as_str()))
+            }
+        }
+
+        impl ToSchema for ErrorCode {}
 
         impl ErrorCode {
             /// Every code, grouped by class.
