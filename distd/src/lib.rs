@@ -8,6 +8,7 @@ pub mod cli;
 pub mod db;
 pub mod http;
 mod inspection;
+mod oidc;
 pub mod ops;
 pub mod serve;
 pub mod server;

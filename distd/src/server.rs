@@ -10,6 +10,7 @@ use objstore::{DirLock, LockError, Options, Store};
 
 use crate::db::{self, Database};
 use crate::inspection::Inspector;
+use crate::oidc::Issuers;
 
 /// Directories of the data directory that are there from the start, for people to put things into.
 const DIRECTORIES: &[&str] = &["backups", "config", "logs"];
@@ -43,6 +44,7 @@ pub struct Server {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) inspector: Inspector,
+    pub(crate) issuers: Issuers,
     _lock: Arc<DirLock>,
 }
 
@@ -78,7 +80,8 @@ impl Server {
         let lock = DirLock::acquire(data)?;
         let store = Store::open(data, options)?;
         let db = Database::open(data)?;
-        Ok(Self { db, store, clock, inspector, _lock: Arc::new(lock) })
+        let issuers = Issuers::new(clock.clone());
+        Ok(Self { db, store, clock, inspector, issuers, _lock: Arc::new(lock) })
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod audit;
 mod convert;
 mod migrate;
 pub(crate) mod objects;
+pub(crate) mod publishers;
 pub(crate) mod releases;
 pub(crate) mod reports;
 pub(crate) mod tokens;

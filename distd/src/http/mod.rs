@@ -13,6 +13,7 @@ mod health;
 mod layer;
 mod objects;
 mod openapi;
+mod publishers;
 mod push;
 mod ranges;
 mod releases;

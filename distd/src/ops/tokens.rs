@@ -18,7 +18,8 @@ const DEFAULT_SECONDS: u64 = 90 * 24 * 60 * 60;
 /// The longest that a token may be asked to work: ten years.
 const MOST_SECONDS: u64 = 10 * 365 * 24 * 60 * 60;
 
-const NAME_BYTES: usize = 64;
+/// Longest name of a token.
+pub(super) const NAME_BYTES: usize = 64;
 
 /// Makes a token. Its text is in the answer and nowhere else.
 pub(crate) async fn create(server: &Server, caller: Caller, wanted: CreateToken) -> Result<CreatedToken, OpError> {
@@ -117,7 +118,8 @@ fn make(wanted: &CreateToken, actor: &str, now: Timestamp) -> Result<CreatedToke
     })
 }
 
-fn random<const N: usize>() -> [u8; N] {
+/// Bytes that nobody can guess.
+pub(super) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system has a source of random bytes");
     bytes

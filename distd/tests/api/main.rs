@@ -7,6 +7,8 @@ mod concurrency;
 mod download;
 mod harness;
 mod inspection;
+mod issuer;
+mod oidc;
 mod openapi;
 mod pages;
 mod publish;

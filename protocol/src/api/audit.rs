@@ -19,6 +19,18 @@ pub enum AuditAction {
     /// An app's rules were changed, or learned from its first release.
     #[serde(rename = "app.rules")]
     AppRules,
+    /// A trusted publisher was added to an app.
+    #[serde(rename = "publisher.add")]
+    PublisherAdd,
+    /// A trusted publisher was removed from an app.
+    #[serde(rename = "publisher.remove")]
+    PublisherRemove,
+    /// A pipeline's identity token was turned into a token.
+    #[serde(rename = "oidc.exchange")]
+    OidcExchange,
+    /// A pipeline's identity token was refused.
+    #[serde(rename = "oidc.refuse")]
+    OidcRefuse,
     /// An object arrived whole.
     #[serde(rename = "object.upload")]
     ObjectUpload,
@@ -44,6 +56,10 @@ impl AuditAction {
     pub const ALL: &'static [AuditAction] = &[
         AuditAction::AppCreate,
         AuditAction::AppRules,
+        AuditAction::PublisherAdd,
+        AuditAction::PublisherRemove,
+        AuditAction::OidcExchange,
+        AuditAction::OidcRefuse,
         AuditAction::ObjectUpload,
         AuditAction::ReleasePublish,
         AuditAction::ChannelPromote,
@@ -57,6 +73,10 @@ impl AuditAction {
         match self {
             AuditAction::AppCreate => "app.create",
             AuditAction::AppRules => "app.rules",
+            AuditAction::PublisherAdd => "publisher.add",
+            AuditAction::PublisherRemove => "publisher.remove",
+            AuditAction::OidcExchange => "oidc.exchange",
+            AuditAction::OidcRefuse => "oidc.refuse",
             AuditAction::ObjectUpload => "object.upload",
             AuditAction::ReleasePublish => "release.publish",
             AuditAction::ChannelPromote => "channel.promote",

@@ -3,6 +3,7 @@
 mod apps;
 mod audit;
 mod channels;
+mod publishers;
 mod push;
 mod releases;
 mod reports;
@@ -13,6 +14,7 @@ pub use audit::{AuditAction, AuditEvent, AuditPage, AuditQuery, UnknownAuditActi
 pub use channels::{
     Channel, Channels, ExpectedRelease, Moved, PromoteRequest, ReflogLine, ReflogPage, RollbackRequest,
 };
+pub use publishers::{DEFAULT_AUDIENCE, ExchangeRequest, Publisher, PublisherKind, PublisherRule, Publishers};
 pub use push::{
     CommitRequest, Committed, MissingObject, NegotiateRequest, Negotiated, RefMove, RefUpdate, RefsAnswer, WantedObject,
 };
