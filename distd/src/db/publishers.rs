@@ -11,8 +11,7 @@ const SELECT: &str = "SELECT id, app, issuer, rule, created_at, created_by FROM 
 
 /// Adds a publisher.
 pub(crate) fn insert(tx: &Transaction<'_>, publisher: &Publisher, issuer: &str) -> DbResult<()> {
-    let rule =
-        serde_json::to_string(&publisher.rule).map_err(|why| corrupt("publishers.rule", &publisher.id, why))?;
+    let rule = serde_json::to_string(&publisher.rule).map_err(|why| corrupt("publishers.rule", &publisher.id, why))?;
     tx.prepare_cached(
         "INSERT INTO publishers (id, app, issuer, rule, created_at, created_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?

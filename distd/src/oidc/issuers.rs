@@ -178,9 +178,8 @@ impl Issuers {
 fn check_keys_address(issuer: &str, text: &str) -> Result<(), IssuerError> {
     let is_local_issuer = issuer.starts_with("http:");
     let url = Url::parse(text).ok().filter(Url::has_host);
-    let is_safe = url.is_some_and(|url| {
-        url.scheme() == "https" || url.scheme() == "http" && is_local_issuer && is_loopback(&url)
-    });
+    let is_safe = url
+        .is_some_and(|url| url.scheme() == "https" || url.scheme() == "http" && is_local_issuer && is_loopback(&url));
     if is_safe { Ok(()) } else { Err(IssuerError(format!("the issuer {issuer} has its keys at no https address"))) }
 }
 
@@ -220,7 +219,10 @@ mod tests {
             assert_eq!(read_key(key.clone()).map(|key| key.algorithm), expected, "{key}");
         };
         check(json!({"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB"}), Some(Algorithm::RS256));
-        check(json!({"kty": "RSA", "kid": "a", "use": "sig", "alg": "RS256", "n": "AQ", "e": "AQAB"}), Some(Algorithm::RS256));
+        check(
+            json!({"kty": "RSA", "kid": "a", "use": "sig", "alg": "RS256", "n": "AQ", "e": "AQAB"}),
+            Some(Algorithm::RS256),
+        );
         check(json!({"kty": "EC", "kid": "a", "crv": "P-256", "x": "AQ", "y": "AQ"}), Some(Algorithm::ES256));
         check(json!({"kty": "EC", "kid": "a", "crv": "P-384", "x": "AQ", "y": "AQ"}), None);
         check(json!({"kty": "RSA", "kid": "a", "use": "enc", "n": "AQ", "e": "AQAB"}), None);

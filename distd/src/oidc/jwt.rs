@@ -139,9 +139,10 @@ impl Claims {
     /// A `NumericDate` (RFC 7519 section 2), which may have a fraction.
     fn time(&self, claim: &str) -> Result<Option<Timestamp>, Refusal> {
         let Some(value) = self.0.get(claim) else { return Ok(None) };
-        let seconds = value.as_i64().map(SignedDuration::from_secs).or_else(|| {
-            value.as_f64().and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok())
-        });
+        let seconds = value
+            .as_i64()
+            .map(SignedDuration::from_secs)
+            .or_else(|| value.as_f64().and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok()));
         let time = seconds.and_then(|seconds| Timestamp::from_duration(seconds).ok());
         time.map(Some).ok_or_else(|| invalid(format!("the identity token's {claim} is not a time")))
     }
@@ -149,7 +150,9 @@ impl Claims {
     /// What is never the same in two tokens of an issuer.
     pub(crate) fn id(&self) -> Result<String, Refusal> {
         let id = self.text("jti").filter(|id| !id.is_empty() && id.len() <= ID_BYTES);
-        id.ok_or_else(|| Refusal::new(ErrorCode::OidcIdMissing, "the identity token has no jti, or one that is too long"))
+        id.ok_or_else(|| {
+            Refusal::new(ErrorCode::OidcIdMissing, "the identity token has no jti, or one that is too long")
+        })
     }
 }
 
@@ -181,7 +184,8 @@ mod tests {
     fn what_is_no_jwt_is_refused_and_not_echoed() {
         let whole = token(&json!({"alg": "RS256"}), &json!({"iss": "i"}));
         let no_issuer = token(&json!({"alg": "RS256"}), &json!({"sub": "i"}));
-        for bad in ["", "a.b", "a.b.c", "a.b.c.d", &whole[1..], &no_issuer, &format!("{whole}.x"), &"a".repeat(20_000)] {
+        for bad in ["", "a.b", "a.b.c", "a.b.c.d", &whole[1..], &no_issuer, &format!("{whole}.x"), &"a".repeat(20_000)]
+        {
             let refusal = Unverified::read(bad).unwrap_err();
             assert_eq!(refusal.code, ErrorCode::OidcTokenInvalid, "{bad}");
         }

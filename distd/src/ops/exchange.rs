@@ -18,9 +18,27 @@ use crate::{Server, db};
 
 /// Claims that are kept in the audit log, where a token has them.
 const KEPT_CLAIMS: &[&str] = &[
-    "sub", "jti", "repository", "repository_id", "repository_owner_id", "project_path", "project_id", "workflow_ref",
-    "job_workflow_ref", "ci_config_ref_uri", "ref", "ref_path", "sha", "environment", "event_name", "pipeline_source",
-    "run_id", "pipeline_id", "job_id", "actor", "user_login",
+    "sub",
+    "jti",
+    "repository",
+    "repository_id",
+    "repository_owner_id",
+    "project_path",
+    "project_id",
+    "workflow_ref",
+    "job_workflow_ref",
+    "ci_config_ref_uri",
+    "ref",
+    "ref_path",
+    "sha",
+    "environment",
+    "event_name",
+    "pipeline_source",
+    "run_id",
+    "pipeline_id",
+    "job_id",
+    "actor",
+    "user_login",
 ];
 
 /// How much of each is kept, in bytes.
@@ -120,12 +138,7 @@ fn no_publisher() -> Refusal {
     Refusal::new(ErrorCode::OidcIssuerUnknown, "the trusted publisher was just removed")
 }
 
-fn issue(
-    tx: &Transaction<'_>,
-    caller: &Caller,
-    accepted: &Accepted,
-    now: Timestamp,
-) -> Result<CreatedToken, OpError> {
+fn issue(tx: &Transaction<'_>, caller: &Caller, accepted: &Accepted, now: Timestamp) -> Result<CreatedToken, OpError> {
     let Accepted { publisher, claims, jti, expires_at } = accepted;
     if db::publishers::find(tx, &publisher.app, &publisher.id)?.is_none() {
         return Err(no_publisher().into());
@@ -169,9 +182,9 @@ fn scopes(publisher: &Publisher) -> Result<Vec<Scope>, OpError> {
     let app = &publisher.app;
     let channels = publisher.rule.channels.iter().map(|channel| format!("publish:{app}/{channel}"));
     let parsed = std::iter::once(format!("publish:{app}")).chain(channels).map(|scope| scope.parse());
-    parsed.collect::<Result<_, _>>().map_err(|error: protocol::scope::ParseScopeError| {
-        OpError::PublisherInvalid(error.to_string())
-    })
+    parsed
+        .collect::<Result<_, _>>()
+        .map_err(|error: protocol::scope::ParseScopeError| OpError::PublisherInvalid(error.to_string()))
 }
 
 /// Who publishes, for reflogs and the audit log: `github:acme/app@refs/heads/main`.
@@ -222,7 +235,7 @@ mod tests {
     fn names_say_who_publishes_and_fit_where_names_go() {
         let claims = |length: usize| {
             let claims = json!({"repository": "a".repeat(length), "ref": "refs/heads/main", "sub": "x\ny"});
-            oidc::Claims::of(&claims)
+            Claims::of(&claims)
         };
         assert_eq!(name(PublisherKind::Github, &claims(4)), "github:aaaa@refs/heads/main");
         assert_eq!(name(PublisherKind::Forgejo, &claims(100)).len(), NAME_BYTES);

@@ -90,9 +90,15 @@ async fn a_good_token_can_publish_for_a_quarter_of_an_hour_and_nothing_else() {
     let changed: Vec<String> = server.state().into_iter().filter(|row| !before.contains(row)).collect();
     assert_eq!(changed.len(), 2, "one event and one token: {changed:?}");
     let event = last_event(&server.admin(), "oidc.exchange").await;
-    assert_eq!((event.subject.as_str(), event.token_id.as_deref()), (made.about.id.as_str(), Some(made.about.id.as_str())));
+    assert_eq!(
+        (event.subject.as_str(), event.token_id.as_deref()),
+        (made.about.id.as_str(), Some(made.about.id.as_str()))
+    );
     assert_eq!(event.actor, "github:acme/app@refs/heads/main");
-    assert_eq!((&event.details["publisher"], &event.details["claims"]["run_id"]), (&json!(setup.publisher.id), &json!("901")));
+    assert_eq!(
+        (&event.details["publisher"], &event.details["claims"]["run_id"]),
+        (&json!(setup.publisher.id), &json!("901"))
+    );
     assert!(!serde_json::to_string(&event).unwrap().contains(&made.token));
 
     let ci = server.client(Some(made.token));
@@ -108,7 +114,12 @@ async fn a_good_token_can_publish_for_a_quarter_of_an_hour_and_nothing_else() {
     refused(ci.publish(&next, &[b"two"], Some(("stable", None))).await, FORBIDDEN, ErrorCode::Forbidden).await;
     let promote = ci.post(&paths::promote(&acme, &"beta".parse().unwrap()), &json!({"release": "1.0.0"})).await;
     assert!(matches!(promote.status(), StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST));
-    for path in [paths::TOKENS.to_owned(), paths::AUDIT.to_owned(), paths::publishers(&acme), paths::app(&"other".parse().unwrap())] {
+    for path in [
+        paths::TOKENS.to_owned(),
+        paths::AUDIT.to_owned(),
+        paths::publishers(&acme),
+        paths::app(&"other".parse().unwrap()),
+    ] {
         refused(ci.get(&path).await, FORBIDDEN, ErrorCode::Forbidden).await;
     }
     server.advance(SignedDuration::from_mins(15));
@@ -125,7 +136,10 @@ async fn each_claim_that_is_not_as_pinned_is_refused_with_its_own_code() {
         (json!({"event_name": "pull_request_target"}), ErrorCode::OidcEventRefused),
         (json!({"event_name": "pull_request"}), ErrorCode::OidcEventRefused),
         (json!({"event_name": "workflow_run"}), ErrorCode::OidcEventRefused),
-        (json!({"workflow_ref": "acme/app/.github/workflows/other.yml@refs/heads/main"}), ErrorCode::OidcWorkflowMismatch),
+        (
+            json!({"workflow_ref": "acme/app/.github/workflows/other.yml@refs/heads/main"}),
+            ErrorCode::OidcWorkflowMismatch,
+        ),
         (json!({"ref": "refs/heads/try"}), ErrorCode::OidcRefMismatch),
         (json!({"environment": null}), ErrorCode::OidcEnvironmentMismatch),
         (json!({"exp": NOW - 60}), ErrorCode::OidcTokenExpired),

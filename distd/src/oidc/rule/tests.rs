@@ -104,8 +104,15 @@ fn rules_that_pin_too_little_are_not_taken() {
         check(json!({"ref": reference}));
     }
     let issuers = [
-        "http://ci.example.com", "http://10.0.0.1", "ftp://127.0.0.1", "https://u:p@ci.example.com", "https://a/?x=1",
-        "https://a/#b", "file:///etc", "ci.example.com", "http://127.0.0.1.evil.example",
+        "http://ci.example.com",
+        "http://10.0.0.1",
+        "ftp://127.0.0.1",
+        "https://u:p@ci.example.com",
+        "https://a/?x=1",
+        "https://a/#b",
+        "file:///etc",
+        "ci.example.com",
+        "http://127.0.0.1.evil.example",
     ];
     for issuer in issuers {
         check(json!({"issuer": issuer}));
