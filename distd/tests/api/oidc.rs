@@ -112,8 +112,9 @@ async fn a_good_token_can_publish_for_a_quarter_of_an_hour_and_nothing_else() {
     let acme = "acme".parse().unwrap();
     let next = release("1.1.0", &[("a", b"two")]);
     refused(ci.publish(&next, &[b"two"], Some(("stable", None))).await, FORBIDDEN, ErrorCode::Forbidden).await;
-    let promote = ci.post(&paths::promote(&acme, &"beta".parse().unwrap()), &json!({"release": "1.0.0"})).await;
-    assert!(matches!(promote.status(), StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST));
+    let promote = paths::promote(&acme, &"beta".parse().unwrap());
+    let wanted = json!({"revision": "1.0.0"});
+    refused(ci.post(&promote, &wanted).await, FORBIDDEN, ErrorCode::Forbidden).await;
     for path in [
         paths::TOKENS.to_owned(),
         paths::AUDIT.to_owned(),
