@@ -56,7 +56,7 @@ impl Session {
     /// When they name none, or something is wrong with them.
     pub(crate) fn client(&self) -> Result<Client, CliError> {
         let (server, token) = self.settings()?;
-        self.connect(server, token.map(|token| token.reveal()))
+        self.connect(server, token.as_ref().map(TokenText::reveal))
     }
 
     /// What a pipeline publishes with: the token that flags, environment and configuration name, or else its own identity.

@@ -32,7 +32,7 @@ pub(crate) struct AddArgs {
     kind: PublisherKind,
     /// The issuer of the identity tokens [default: the public instance of github and gitlab]
     ///
-    /// Of Forgejo it is https://HOST/api/actions, of GitLab https://HOST.
+    /// Of Forgejo it is `https://HOST/api/actions`, of GitLab `https://HOST`.
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
     /// Whom the identity tokens are meant for; `dist ci publish --audience` asks for the same

@@ -1,5 +1,7 @@
 //! Publishing with the identity of a CI job.
 
+use std::process::Command;
+
 use serde_json::Value;
 
 use crate::ci_system::CiSystem;
@@ -32,7 +34,7 @@ fn trust(server: &Server, project: &Project, ci: &CiSystem, reference: &str) -> 
 }
 
 /// Publishes without a token.
-fn publish(server: &Server, project: &Project, change: impl FnOnce(&mut std::process::Command)) -> Run {
+fn publish(server: &Server, project: &Project, change: impl FnOnce(&mut Command)) -> Run {
     let mut command = project.command(&["ci", "publish", "--json"]);
     command.env("DIST_SERVER", &server.url);
     change(&mut command);
@@ -70,7 +72,11 @@ fn an_identity_token_in_a_variable_works_once() {
     server.dist(&project, &["app", "create", "acme"]).ok();
     trust(&server, &project, &ci, "refs/heads/*");
     let token = ci.token("dist");
-    let run = || publish(&server, &project, |command| drop(command.env("DIST_ID_TOKEN", &token)));
+    let run = || {
+        publish(&server, &project, |command| {
+            command.env("DIST_ID_TOKEN", &token);
+        })
+    };
     run().ok();
     let again = run();
     assert!(!again.stdout.contains(&token) && !again.stderr.contains(&token));
@@ -96,8 +102,12 @@ fn a_job_that_may_not_is_told_why_and_what_to_do() {
     assert_ne!(wrong.code, Some(0));
     assert!(wrong.stdout.contains("the CI system gives no identity token") && wrong.stdout.contains("id-token: write"));
     assert!(!wrong.stdout.contains("other-password"));
-    let none = publish(&server, &project, |command| drop(command.env("GITHUB_ACTIONS", "true")));
+    let none = publish(&server, &project, |command| {
+        command.env("GITHUB_ACTIONS", "true");
+    });
     assert!(hint(&none.fails(4, "unauthenticated")).contains("id-token: write"));
-    let none = publish(&server, &project, |command| drop(command.env("GITLAB_CI", "true")));
+    let none = publish(&server, &project, |command| {
+        command.env("GITLAB_CI", "true");
+    });
     assert!(hint(&none.fails(4, "unauthenticated")).contains("id_tokens"));
 }

@@ -1,4 +1,4 @@
-//! The keys of issuers: found through OpenID Connect Discovery 1.0 section 4, kept for an hour, fetched again when a token names
+//! The keys of issuers: found through `OpenID` Connect Discovery 1.0 section 4, kept for an hour, fetched again when a token names
 //! a key that is not among them (RFC 7517; issuers rotate keys).
 //!
 //! Nobody has to be authenticated to make us look for a key, so both is rationed on the server's clock. One fetch runs for an
@@ -62,7 +62,7 @@ struct Issuer {
 struct Key {
     id: String,
     algorithm: Algorithm,
-    key: DecodingKey,
+    decoding: DecodingKey,
 }
 
 #[derive(Deserialize)]
@@ -186,7 +186,7 @@ fn check_keys_address(issuer: &str, text: &str) -> Result<(), IssuerError> {
 impl Issuer {
     fn find(&self, key_id: &str, algorithm: Algorithm) -> Option<DecodingKey> {
         let found = self.keys.iter().find(|key| key.id == key_id && key.algorithm == algorithm);
-        found.map(|key| key.key.clone())
+        found.map(|key| key.decoding.clone())
     }
 }
 
@@ -203,8 +203,8 @@ fn read_key(value: Value) -> Option<Key> {
     if !is_for_signatures || !is_for_it {
         return None;
     }
-    let key = DecodingKey::from_jwk(&jwk).ok()?;
-    Some(Key { id: jwk.common.key_id?, algorithm, key })
+    let decoding = DecodingKey::from_jwk(&jwk).ok()?;
+    Some(Key { id: jwk.common.key_id?, algorithm, decoding })
 }
 
 #[cfg(test)]

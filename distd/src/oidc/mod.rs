@@ -1,4 +1,4 @@
-//! Identity tokens of pipelines (OpenID Connect): reading, keys, signatures, and the rules of trusted publishers.
+//! Identity tokens of pipelines (`OpenID` Connect): reading, keys, signatures, and the rules of trusted publishers.
 //!
 //! Knows no database and no HTTP of ours. Only [`Issuers`] reaches out, and only to an issuer that the caller took from a
 //! publisher's rule: what stands in a token that nobody has verified never decides where a request goes.
