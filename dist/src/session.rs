@@ -56,7 +56,7 @@ impl Session {
     /// When they name none, or something is wrong with them.
     pub(crate) fn client(&self) -> Result<Client, CliError> {
         let (server, token) = self.settings()?;
-        self.connect(server, token.as_ref().map(TokenText::reveal))
+        self.connect(server, token.map(|token| token.reveal()).as_deref())
     }
 
     /// What a pipeline publishes with: the token that flags, environment and configuration name, or else its own identity.
@@ -89,15 +89,15 @@ impl Session {
                 made.token
             }
         };
-        self.connect(server, Some(token))
+        self.connect(server, Some(&token))
     }
 
     fn policy(&self) -> RetryPolicy {
         RetryPolicy::new(self.global.retries)
     }
 
-    fn connect(&self, server: ServerUrl, token: Option<String>) -> Result<Client, CliError> {
-        Client::new(server, token.as_deref(), self.policy(), Arc::clone(&self.terminal))
+    fn connect(&self, server: ServerUrl, token: Option<&str>) -> Result<Client, CliError> {
+        Client::new(server, token, self.policy(), Arc::clone(&self.terminal))
     }
 
     fn settings(&self) -> Result<(ServerUrl, Option<TokenText>), CliError> {
