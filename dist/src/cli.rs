@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::client::RetryPolicy;
 use crate::commands::{
-    app, audit, channels, check, ci, completions, generate, init, inspect, link, log, man, promote, pull, push, reflog,
-    rollback, show, token, whoami,
+    app, audit, channels, check, ci, completions, generate, init, inspect, link, log, man, promote, publisher, pull,
+    push, reflog, rollback, show, token, whoami,
 };
 
 /// Git for releases: push artifacts, move channels, pull them back
@@ -96,6 +96,9 @@ pub(crate) enum Command {
     /// Create, list, rotate and revoke tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Add, list and remove trusted publishers: pipelines that may publish without a secret
+    #[command(subcommand)]
+    Publisher(publisher::PublisherCommand),
     Whoami(whoami::WhoamiArgs),
     Audit(audit::AuditArgs),
     Completions(completions::CompletionsArgs),

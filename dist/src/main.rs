@@ -12,6 +12,7 @@ mod download;
 mod error;
 mod examine;
 mod hash;
+mod identity;
 mod naming;
 mod plan;
 mod publish;

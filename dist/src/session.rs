@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use anstream::ColorChoice;
 use jiff::Timestamp;
+use protocol::{AppSlug, ServerUrl, TokenText};
 
 use crate::cli::Global;
 use crate::client::{Client, RetryPolicy};
 use crate::config::{check_permissions, choose_server, choose_token, read_config};
 use crate::error::CliError;
+use crate::identity::{Asking, Identity, find_identity, no_credential};
 use crate::ui::{Format, Look, Output, Terminal, Times, Voice};
 
 /// What a command works with.
@@ -21,6 +23,17 @@ pub(crate) struct Session {
     pub(crate) terminal: Arc<Terminal>,
     /// When the command started.
     pub(crate) now: Timestamp,
+}
+
+/// A server, and what a pipeline publishes to it with.
+pub(crate) struct Pipeline {
+    server: ServerUrl,
+    credential: Credential,
+}
+
+enum Credential {
+    Token(TokenText),
+    Identity(Identity),
 }
 
 impl Session {
@@ -42,6 +55,52 @@ impl Session {
     /// # Errors
     /// When they name none, or something is wrong with them.
     pub(crate) fn client(&self) -> Result<Client, CliError> {
+        let (server, token) = self.settings()?;
+        self.connect(server, token.map(|token| token.reveal()).as_deref())
+    }
+
+    /// What a pipeline publishes with: the token that flags, environment and configuration name, or else its own identity.
+    ///
+    /// # Errors
+    /// As [`Session::client`], and when there is neither.
+    pub(crate) fn pipeline(&self) -> Result<Pipeline, CliError> {
+        let (server, token) = self.settings()?;
+        let lookup = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        let credential = match token {
+            Some(token) => Credential::Token(token),
+            None => Credential::Identity(find_identity(&lookup).ok_or_else(|| no_credential(&lookup))?),
+        };
+        Ok(Pipeline { server, credential })
+    }
+
+    /// A client for a pipeline that is about to publish `app`. A token that comes for its identity begins to expire now.
+    ///
+    /// # Errors
+    /// When the identity is refused.
+    pub(crate) async fn enter(&self, pipeline: Pipeline, app: &AppSlug, audience: &str) -> Result<Client, CliError> {
+        let Pipeline { server, credential } = pipeline;
+        let token = match credential {
+            Credential::Token(token) => token.reveal(),
+            Credential::Identity(identity) => {
+                let asking = Asking { server: &server, policy: self.policy(), terminal: &self.terminal };
+                let made = asking.exchange(identity, app, audience).await?;
+                let publisher = made.about.created_by.trim_start_matches("publisher:");
+                self.terminal.note(&format!("publishing as {}, trusted publisher {publisher}", made.about.name));
+                made.token
+            }
+        };
+        self.connect(server, Some(&token))
+    }
+
+    fn policy(&self) -> RetryPolicy {
+        RetryPolicy::new(self.global.retries)
+    }
+
+    fn connect(&self, server: ServerUrl, token: Option<&str>) -> Result<Client, CliError> {
+        Client::new(server, token, self.policy(), Arc::clone(&self.terminal))
+    }
+
+    fn settings(&self) -> Result<(ServerUrl, Option<TokenText>), CliError> {
         let named = self.global.config.as_deref().filter(|path| !path.as_os_str().is_empty());
         let file = read_config(named)?;
         let server = choose_server(self.global.server.as_deref(), &file)?;
@@ -49,7 +108,7 @@ impl Session {
         if let Some(warning) = check_permissions(named, &file) {
             self.terminal.note(&warning);
         }
-        Client::new(server, token.as_ref(), RetryPolicy::new(self.global.retries), Arc::clone(&self.terminal))
+        Ok((server, token))
     }
 }
 

@@ -10,6 +10,7 @@ pub mod db;
 pub mod http;
 mod inspection;
 mod keys;
+mod oidc;
 pub mod ops;
 pub mod serve;
 pub mod server;

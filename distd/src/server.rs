@@ -11,6 +11,7 @@ use objstore::{DirLock, LockError, Options, Store};
 use crate::db::{self, Database};
 use crate::inspection::Inspector;
 use crate::keys::Keys;
+use crate::oidc::Issuers;
 use crate::ops::tokens::TokenUses;
 
 /// Directories of the data directory that are there from the start, for people to put things into.
@@ -47,6 +48,7 @@ pub struct Server {
     pub(crate) inspector: Inspector,
     pub(crate) keys: Keys,
     pub(crate) uses: TokenUses,
+    pub(crate) issuers: Issuers,
     _lock: Arc<DirLock>,
 }
 
@@ -86,7 +88,8 @@ impl Server {
         let store = Store::open(data, options)?;
         let db = Database::open(data)?;
         let keys = Keys::open(data).map_err(OpenError::Keys)?;
-        Ok(Self { db, store, clock, inspector, keys, uses: TokenUses::default(), _lock: Arc::new(lock) })
+        let issuers = Issuers::new(clock.clone());
+        Ok(Self { db, store, clock, inspector, issuers, keys, uses: TokenUses::default(), _lock: Arc::new(lock) })
     }
 }
 

@@ -151,12 +151,48 @@ codes! {
         ArtifactRefused = "artifact_refused",
         /// The rules of an app are not valid.
         RulesInvalid = "rules_invalid",
+        /// The rule of a trusted publisher is not valid.
+        PublisherInvalid = "publisher_invalid",
     }
     Denied {
         /// No credential was sent, or one that is unknown, expired or revoked.
         Unauthenticated = "unauthenticated",
         /// The token may not do this.
         Forbidden = "forbidden",
+        /// An identity token is not a JWT, or lacks a claim that every one has.
+        OidcTokenInvalid = "oidc_token_invalid",
+        /// No trusted publisher of the app has the issuer of the identity token.
+        OidcIssuerUnknown = "oidc_issuer_unknown",
+        /// An identity token is signed with another algorithm than RS256 and ES256, or not at all.
+        OidcAlgorithmRefused = "oidc_algorithm_refused",
+        /// The issuer has no such key.
+        OidcKeyUnknown = "oidc_key_unknown",
+        /// The signature of an identity token is not right.
+        OidcSignatureInvalid = "oidc_signature_invalid",
+        /// An identity token has expired.
+        OidcTokenExpired = "oidc_token_expired",
+        /// An identity token is not valid yet.
+        OidcTokenEarly = "oidc_token_early",
+        /// An identity token is meant for another audience.
+        OidcAudienceMismatch = "oidc_audience_mismatch",
+        /// The pipeline was started by an event that outsiders can cause, or that is not known to be safe.
+        OidcEventRefused = "oidc_event_refused",
+        /// The pipeline is of another repository or owner.
+        OidcRepositoryMismatch = "oidc_repository_mismatch",
+        /// The pipeline is defined by another file.
+        OidcWorkflowMismatch = "oidc_workflow_mismatch",
+        /// The pipeline runs on another branch or tag.
+        OidcRefMismatch = "oidc_ref_mismatch",
+        /// The pipeline runs on a branch or tag that is not protected.
+        OidcRefUnprotected = "oidc_ref_unprotected",
+        /// The job runs in another environment, or in none.
+        OidcEnvironmentMismatch = "oidc_environment_mismatch",
+        /// Another claim of an identity token is not what the rule says.
+        OidcClaimMismatch = "oidc_claim_mismatch",
+        /// An identity token has no `jti`, so that its reuse could not be seen.
+        OidcIdMissing = "oidc_id_missing",
+        /// An identity token was exchanged before.
+        OidcTokenReused = "oidc_token_reused",
     }
     NotFound {
         /// There is nothing at this address.
@@ -175,6 +211,8 @@ codes! {
         LinkNotFound = "link_not_found",
         /// There is no such token.
         TokenNotFound = "token_not_found",
+        /// The app has no such trusted publisher.
+        PublisherNotFound = "publisher_not_found",
     }
     Conflict {
         /// The app exists already.
@@ -215,6 +253,8 @@ codes! {
         ServerAnswerInvalid = "server_answer_invalid",
         /// The server is starting, stopping or overloaded.
         Unavailable = "unavailable",
+        /// The issuer of an identity token cannot be asked for its keys.
+        OidcIssuerUnavailable = "oidc_issuer_unavailable",
         /// The request took longer than the server waits.
         RequestTimeout = "request_timeout",
     }

@@ -9,6 +9,21 @@ pub const JSON_BODY_BYTES: usize = 2 * 1024 * 1024;
 /// The rules of one app, in bytes of JSON.
 pub const RULES_BYTES: usize = 64 * 1024;
 
+/// Trusted publishers of one app.
+pub const PUBLISHERS: usize = 64;
+
+/// One text of a trusted publisher's rule, in bytes of UTF-8.
+pub const PUBLISHER_TEXT_BYTES: usize = 512;
+
+/// Claims that a trusted publisher's rule names, and channels that it may move.
+pub const PUBLISHER_ITEMS: usize = 32;
+
+/// A pipeline's identity token, in bytes.
+pub const IDENTITY_TOKEN_BYTES: usize = 16 * 1024;
+
+/// For how long the token works that an identity token is exchanged for, in seconds: 15 minutes.
+pub const EXCHANGED_TOKEN_SECONDS: u32 = 15 * 60;
+
 /// Objects in one negotiation.
 pub const NEGOTIATED_OBJECTS: usize = 10_000;
 

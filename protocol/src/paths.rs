@@ -33,6 +33,9 @@ pub const APPS: &str = "/api/v1/apps";
 /// All tokens; where they are created.
 pub const TOKENS: &str = "/api/v1/tokens";
 
+/// Where a pipeline's identity token is turned into a token of the server.
+pub const OIDC_EXCHANGE: &str = "/api/v1/oidc/exchange";
+
 /// The audit log.
 pub const AUDIT: &str = "/api/v1/audit";
 
@@ -61,6 +64,16 @@ pub fn link(app: &AppSlug, id: &str) -> String {
 /// What an app asks of its artifacts and channels.
 pub fn rules(app: &AppSlug) -> String {
     format!("{APPS}/{app}/rules")
+}
+
+/// The trusted publishers of an app; where they are added.
+pub fn publishers(app: &AppSlug) -> String {
+    format!("{APPS}/{app}/publishers")
+}
+
+/// One trusted publisher.
+pub fn publisher(app: &AppSlug, id: &str) -> String {
+    format!("{APPS}/{app}/publishers/{}", segment(id))
 }
 
 /// What inspection read out of an object.

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use protocol::{ErrorCode, ServerUrl, TokenText};
+use protocol::{ErrorCode, ServerUrl};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response};
 use serde::Serialize;
@@ -59,17 +59,17 @@ pub(crate) struct Answer<T> {
 }
 
 impl Client {
-    /// A client of `server`.
+    /// A client of `server` that sends `bearer`, a token, with every request.
     ///
     /// # Errors
     /// When no HTTP client can be built, for example for want of root certificates.
     pub(crate) fn new(
         server: ServerUrl,
-        token: Option<&TokenText>,
+        bearer: Option<&str>,
         policy: RetryPolicy,
         terminal: Arc<Terminal>,
     ) -> Result<Self, CliError> {
-        let http = build_http(&server, token)?;
+        let http = build_http(&server, bearer)?;
         Ok(Self { http, server, policy, terminal, requests: AtomicU64::new(0) })
     }
 
@@ -233,11 +233,11 @@ fn gave_up(failure: Failure, failed: u32) -> CliError {
     }
 }
 
-fn build_http(server: &ServerUrl, token: Option<&TokenText>) -> Result<reqwest::Client, CliError> {
+fn build_http(server: &ServerUrl, bearer: Option<&str>) -> Result<reqwest::Client, CliError> {
     let mut headers = HeaderMap::new();
-    if let Some(token) = token {
-        let text = format!("Bearer {}", token.reveal());
-        let mut value = HeaderValue::try_from(text).expect("a token is base32 letters, which any header can hold");
+    if let Some(bearer) = bearer {
+        let mut value = HeaderValue::try_from(format!("Bearer {bearer}"))
+            .map_err(|_| CliError::new(ErrorCode::Unauthenticated, "the token holds what no header can"))?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }

@@ -1,10 +1,11 @@
 //! `dist ci`: the same engine as `dist push`, with the contract that pipelines lean on.
 
 use clap::{Args, Subcommand};
+use protocol::api::DEFAULT_AUDIENCE;
 use protocol::publish::{PublishStatus, Published};
 
 use super::push::{render, summary};
-use super::release::{PublishArgs, ReleaseArgs, publish_release};
+use super::release::{Credentials, PublishArgs, ReleaseArgs, publish_release};
 use crate::error::CliError;
 use crate::session::Session;
 
@@ -25,6 +26,11 @@ pub(crate) struct CiPublishArgs {
     release: ReleaseArgs,
     #[command(flatten)]
     how: PublishArgs,
+    /// Whom the job's identity token is asked for, as the app's trusted publisher says
+    ///
+    /// Without a token, the identity of the CI job is exchanged for one; see `dist publisher add`.
+    #[arg(long, value_name = "TEXT", env = "DIST_AUDIENCE", default_value = DEFAULT_AUDIENCE)]
+    audience: String,
 }
 
 /// Runs `dist ci …`.
@@ -33,7 +39,8 @@ pub(crate) struct CiPublishArgs {
 /// Whatever keeps the release from being published.
 pub(crate) async fn run(command: CiCommand, session: &Session) -> Result<(), CliError> {
     let CiCommand::Publish(args) = command;
-    let published = publish_release(args.release, args.how, session).await?;
+    let credentials = Credentials::Pipeline { audience: args.audience };
+    let published = publish_release(args.release, args.how, credentials, session).await?;
     session.terminal.note(&one_line(&published));
     session.output.answer(&published, render)
 }

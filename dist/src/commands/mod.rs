@@ -13,6 +13,7 @@ pub(crate) mod link;
 pub(crate) mod log;
 pub(crate) mod man;
 pub(crate) mod promote;
+pub(crate) mod publisher;
 pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod reflog;
@@ -53,6 +54,7 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<(), CliEr
         Command::Reflog(args) => reflog::run(args, session).await,
         Command::Link(command) => link::run(command, session).await,
         Command::Token(command) => token::run(command, session).await,
+        Command::Publisher(command) => publisher::run(command, session).await,
         Command::Whoami(_) => whoami::run(session).await,
         Command::Audit(args) => audit::run(args, session).await,
         Command::Completions(args) => completions::run(&args),

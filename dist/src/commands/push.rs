@@ -3,7 +3,7 @@
 use clap::Args;
 use protocol::publish::{PublishStatus, Published, PublishedArtifact, PublishedChannel, Transfer};
 
-use super::release::{PublishArgs, ReleaseArgs, publish_release};
+use super::release::{Credentials, PublishArgs, ReleaseArgs, publish_release};
 use crate::error::CliError;
 use crate::session::Session;
 use crate::ui::{Look, artifact_table, findings, gates, key_values, size};
@@ -25,7 +25,7 @@ pub(crate) struct PushArgs {
 /// # Errors
 /// Whatever keeps the release from being published.
 pub(crate) async fn run(args: PushArgs, session: &Session) -> Result<(), CliError> {
-    let published = publish_release(args.release, args.how, session).await?;
+    let published = publish_release(args.release, args.how, Credentials::Configured, session).await?;
     session.terminal.note(&summary(&published.transfer));
     session.output.answer(&published, render)
 }

@@ -97,6 +97,17 @@ impl ReleaseArgs {
     }
 }
 
+/// What to publish with.
+pub(crate) enum Credentials {
+    /// The token that flags, environment and configuration name.
+    Configured,
+    /// The same, or else the identity of the CI job.
+    Pipeline {
+        /// Whom the identity token is meant for.
+        audience: String,
+    },
+}
+
 /// Plans, hashes and publishes.
 ///
 /// # Errors
@@ -104,14 +115,21 @@ impl ReleaseArgs {
 pub(crate) async fn publish_release(
     release: ReleaseArgs,
     how: PublishArgs,
+    credentials: Credentials,
     session: &Session,
 ) -> Result<Published, CliError> {
     let plan = release.plan()?;
     for warning in &plan.warnings {
         session.terminal.note(&format!("warning: {warning}"));
     }
-    let client: Client = session.client()?;
-    let digests = hash_plan(&plan, session).await?;
+    let (client, digests): (Client, Vec<Digest>) = match credentials {
+        Credentials::Configured => (session.client()?, hash_plan(&plan, session).await?),
+        Credentials::Pipeline { audience } => {
+            let pipeline = session.pipeline()?;
+            let digests = hash_plan(&plan, session).await?;
+            (session.enter(pipeline, &plan.header.app, &audience).await?, digests)
+        }
+    };
     let origin = Origin { parent: None, created_at: to_seconds(session.now), source: find_source(&plan.folder) };
     let options = PublishOptions {
         missing_app: if how.create_app { MissingApp::Create } else { MissingApp::Refuse },

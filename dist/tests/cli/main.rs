@@ -4,9 +4,11 @@
 
 mod bad_input;
 mod channels;
+mod ci_system;
 mod harness;
 mod inspection;
 mod proxy;
 mod publish;
 mod pull;
 mod resume;
+mod trusted;

@@ -24,8 +24,8 @@ pub(crate) struct LinkRow {
 }
 
 /// How an id stands in columns and lists.
-pub(crate) fn id_text(id: &LinkId) -> String {
-    HEXLOWER.encode(id)
+pub(crate) fn id_text(id: LinkId) -> String {
+    HEXLOWER.encode(&id)
 }
 
 /// The id of a text in that form.
@@ -40,7 +40,7 @@ pub(crate) fn insert(tx: &Transaction<'_>, link: &LinkRow) -> DbResult<()> {
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
-        id_text(&link.id),
+        id_text(link.id),
         link.app.as_str(),
         link.channel.as_str(),
         link.note,
@@ -53,7 +53,7 @@ pub(crate) fn insert(tx: &Transaction<'_>, link: &LinkRow) -> DbResult<()> {
 }
 
 /// One link.
-pub(crate) fn find(connection: &Connection, id: &LinkId) -> DbResult<Option<LinkRow>> {
+pub(crate) fn find(connection: &Connection, id: LinkId) -> DbResult<Option<LinkRow>> {
     let mut statement = connection.prepare_cached("SELECT * FROM links WHERE id = ?1")?;
     statement.query_row([id_text(id)], |row| Ok(read(row))).optional()?.transpose()
 }
@@ -65,7 +65,7 @@ pub(crate) fn list(connection: &Connection, app: &AppSlug) -> DbResult<Vec<LinkR
 }
 
 /// Revokes a link; `false` where it was revoked before or does not exist.
-pub(crate) fn revoke(tx: &Transaction<'_>, id: &LinkId, at: Timestamp) -> DbResult<bool> {
+pub(crate) fn revoke(tx: &Transaction<'_>, id: LinkId, at: Timestamp) -> DbResult<bool> {
     let changed = tx
         .prepare_cached("UPDATE links SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL")?
         .execute(params![id_text(id), time(at)])?;
@@ -73,7 +73,7 @@ pub(crate) fn revoke(tx: &Transaction<'_>, id: &LinkId, at: Timestamp) -> DbResu
 }
 
 /// Counts one use; `false` where there is none left.
-pub(crate) fn spend(tx: &Transaction<'_>, id: &LinkId) -> DbResult<bool> {
+pub(crate) fn spend(tx: &Transaction<'_>, id: LinkId) -> DbResult<bool> {
     let changed = tx
         .prepare_cached("UPDATE links SET uses = uses + 1 WHERE id = ?1 AND (max_uses IS NULL OR uses < max_uses)")?
         .execute([id_text(id)])?;

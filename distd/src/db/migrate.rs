@@ -3,7 +3,11 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// The statements that bring the tables from version N to N + 1, by N.
-const STEPS: &[&[&str]] = &[&[include_str!("schema.sql"), refs::sqlite::SCHEMA_1], &[include_str!("reports.sql")]];
+const STEPS: &[&[&str]] = &[
+    &[include_str!("schema.sql"), refs::sqlite::SCHEMA_1],
+    &[include_str!("reports.sql")],
+    &[include_str!("publishers.sql")],
+];
 
 /// Why the tables cannot be brought to this version.
 #[derive(Debug, thiserror::Error)]

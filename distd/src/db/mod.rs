@@ -10,6 +10,7 @@ mod convert;
 pub(crate) mod links;
 mod migrate;
 pub(crate) mod objects;
+pub(crate) mod publishers;
 pub(crate) mod releases;
 pub(crate) mod reports;
 pub(crate) mod tokens;

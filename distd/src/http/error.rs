@@ -124,6 +124,10 @@ fn classify(error: &OpError) -> (StatusCode, ErrorCode) {
         OpError::Manifest(error) => (Status::UNPROCESSABLE_ENTITY, manifest_code(error)),
         OpError::ArtifactRefused { .. } => (Status::UNPROCESSABLE_ENTITY, Code::ArtifactRefused),
         OpError::RulesInvalid(_) => (Status::UNPROCESSABLE_ENTITY, Code::RulesInvalid),
+        OpError::IdentityRefused(refusal) => (Status::FORBIDDEN, refusal.code),
+        OpError::IssuerUnavailable(_) => (Status::SERVICE_UNAVAILABLE, Code::OidcIssuerUnavailable),
+        OpError::PublisherInvalid(_) => (Status::UNPROCESSABLE_ENTITY, Code::PublisherInvalid),
+        OpError::PublisherNotFound { .. } => (Status::NOT_FOUND, Code::PublisherNotFound),
         OpError::GateBlocked { .. } => (Status::FORBIDDEN, Code::GateBlocked),
         OpError::NoSpace { .. } => (Status::INSUFFICIENT_STORAGE, Code::InsufficientStorage),
         OpError::UploadStalled(_) | OpError::UploadCut(_) => (Status::REQUEST_TIMEOUT, Code::RequestTimeout),
@@ -162,6 +166,9 @@ fn hint(error: &OpError) -> Option<String> {
         OpError::ReleaseExists { .. } => Some("a name is taken for good: raise the version or build".to_owned()),
         OpError::RefMoved { .. } => Some("read it again, decide again, try again".to_owned()),
         OpError::RollbackTargetInvalid { .. } => Some("dist promote moves a channel to any release".to_owned()),
+        OpError::IdentityRefused(refusal) => identity_hint(refusal.code).map(str::to_owned),
+        OpError::IssuerUnavailable(_) => Some("try again in a moment; the server's log says more".to_owned()),
+        OpError::PublisherNotFound { app, .. } => Some(format!("dist publisher list {app} shows those there are")),
         OpError::ArtifactRefused { .. } => Some(
             "dist check says the same before a byte is sent; dist app rules changes what the app asks; kind \"file\" publishes a file as it is"
                 .to_owned(),
@@ -171,6 +178,28 @@ fn hint(error: &OpError) -> Option<String> {
             Some(format!("open it first: dist app access {app} link --channel {channel}"))
         }
         OpError::NoSpace { .. } => Some("free space on the server, or lower its reserve".to_owned()),
+        _ => None,
+    }
+}
+
+fn identity_hint(code: ErrorCode) -> Option<&'static str> {
+    match code {
+        ErrorCode::OidcTokenReused => Some("an identity token is exchanged once: ask for another one"),
+        ErrorCode::OidcTokenExpired => Some("ask for the identity token right before it is exchanged"),
+        ErrorCode::OidcTokenEarly => Some("check the clocks of the server and of the issuer"),
+        ErrorCode::OidcEventRefused => {
+            Some("publish from a push, tag, release, schedule or manual start, not from a pull or merge request")
+        }
+        ErrorCode::OidcRefUnprotected => Some("protect the branch or tag in the project's settings"),
+        ErrorCode::OidcIssuerUnknown
+        | ErrorCode::OidcAudienceMismatch
+        | ErrorCode::OidcRepositoryMismatch
+        | ErrorCode::OidcWorkflowMismatch
+        | ErrorCode::OidcRefMismatch
+        | ErrorCode::OidcEnvironmentMismatch
+        | ErrorCode::OidcClaimMismatch => {
+            Some("whoever administers the app compares this with what dist publisher list shows")
+        }
         _ => None,
     }
 }

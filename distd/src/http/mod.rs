@@ -14,6 +14,7 @@ mod layer;
 mod links;
 mod objects;
 mod openapi;
+mod publishers;
 mod push;
 mod ranges;
 mod releases;

@@ -8,7 +8,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
-use super::{apps, audit, channels, health, layer, links, objects, openapi, push, releases, reports, tokens};
+use super::{
+    apps, audit, channels, health, layer, links, objects, openapi, publishers, push, releases, reports, tokens,
+};
 use crate::{Server, web};
 
 /// The routes of the API, with their description.
@@ -21,6 +23,9 @@ pub(super) fn api() -> OpenApiRouter<Server> {
         .routes(routes!(links::revoke))
         .routes(routes!(links::rotate_key))
         .routes(routes!(reports::rules, reports::replace_rules))
+        .routes(routes!(publishers::list, publishers::add))
+        .routes(routes!(publishers::remove))
+        .routes(routes!(publishers::exchange))
         .routes(routes!(push::negotiate))
         .routes(routes!(push::commit))
         .routes(routes!(objects::download, objects::head, objects::upload).layer(DefaultBodyLimit::disable()))

@@ -1,7 +1,7 @@
 //! Who asks, and what they may do.
 
 use jiff::Timestamp;
-use protocol::api::{AuditAction, Whoami};
+use protocol::api::{AuditAction, Token, Whoami};
 use protocol::scope::Need;
 use protocol::{AppSlug, Scope, TokenText};
 use rusqlite::Transaction;
@@ -89,6 +89,11 @@ impl Caller {
     #[must_use]
     pub fn from_request(self, address: Option<String>, request_id: Option<String>) -> Self {
         Self { address, request_id, ..self }
+    }
+
+    /// The same caller as the holder of a token that was just made, without what it allows.
+    pub(super) fn known_as(self, token: &Token) -> Self {
+        Self { actor: token.name.clone(), token_id: Some(token.id.clone()), ..self }
     }
 
     /// The name in reflogs and in the audit log.

@@ -9,6 +9,7 @@ use protocol::{AppSlug, ChannelName, Level, RefName, ReleaseId, ReleaseName, Rev
 use refs::sqlite::ReadError;
 
 use crate::db::DbError;
+use crate::oidc::{IssuerError, Refusal};
 
 /// Why an operation was refused or failed. Nothing has changed.
 #[derive(Debug, thiserror::Error)]
@@ -236,6 +237,23 @@ pub enum OpError {
     /// No such token.
     #[error("there is no token {0}")]
     TokenNotFound(String),
+    /// A pipeline's identity token is refused.
+    #[error(transparent)]
+    IdentityRefused(#[from] Refusal),
+    /// The issuer of an identity token cannot be asked for its keys.
+    #[error("the issuer's keys are not to be had: {0}")]
+    IssuerUnavailable(IssuerError),
+    /// The rule of a trusted publisher is not valid.
+    #[error("{0}")]
+    PublisherInvalid(String),
+    /// No such trusted publisher.
+    #[error("{app} has no trusted publisher {id}")]
+    PublisherNotFound {
+        /// The app.
+        app: AppSlug,
+        /// The publisher asked for.
+        id: String,
+    },
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DbError),

@@ -70,16 +70,16 @@ pub(crate) async fn revoke(server: &Server, caller: Caller, app: AppSlug, id: St
     server
         .db
         .write(move |tx| {
-            let found = db::links::parse_id(&id).map(|id| db::links::find(tx, &id)).transpose()?.flatten();
+            let found = db::links::parse_id(&id).map(|id| db::links::find(tx, id)).transpose()?.flatten();
             let found = found.filter(|link| link.app == app && caller.may(Need::Promote(&app, &link.channel)));
             let Some(link) = found else {
                 caller.require_read(tx, &app)?;
                 return Err(OpError::LinkNotFound(id));
             };
-            if db::links::revoke(tx, &link.id, at)? {
+            if db::links::revoke(tx, link.id, at)? {
                 caller.record(tx, at, record(AuditAction::LinkRevoke, &link, json!({"note": link.note})))?;
             }
-            let link = db::links::find(tx, &link.id)?.ok_or(OpError::LinkNotFound(id))?;
+            let link = db::links::find(tx, link.id)?.ok_or(OpError::LinkNotFound(id))?;
             Ok(describe_link(link, &keys))
         })
         .await
@@ -127,7 +127,7 @@ pub(crate) async fn open(server: &Server, text: &str) -> Result<Shown, OpError> 
     server
         .db
         .read(move |connection| {
-            let link = working(connection, &id, now)?;
+            let link = working(connection, id, now)?;
             let head = find(connection, &link.app, &link.channel)?;
             let row = load(connection, &link.app, release_id(head.target))?;
             let mut release = describe(connection, &store, &link.app, row, now)?;
@@ -146,16 +146,16 @@ pub(crate) async fn begin_download(server: &Server, text: &str, digest: Digest) 
     server
         .db
         .write(move |tx| {
-            let link = working(tx, &id, now)?;
+            let link = working(tx, id, now)?;
             let head = find(tx, &link.app, &link.channel)?;
             let manifest = read_manifest(&store, &release_id(head.target))?;
-            let line = manifest.artifacts.into_iter().find(|line| line.sha256 == digest);
-            let line = line.ok_or_else(|| OpError::ObjectNotFound { app: link.app.clone(), digest })?;
-            if !db::links::spend(tx, &id)? {
+            let artifact = manifest.artifacts.into_iter().find(|artifact| artifact.sha256 == digest);
+            let artifact = artifact.ok_or_else(|| OpError::ObjectNotFound { app: link.app.clone(), digest })?;
+            if !db::links::spend(tx, id)? {
                 return Err(OpError::LinkInvalid);
             }
             let capability = Capability::File { link: id, digest, expires: now + FILE_LIFETIME };
-            Ok((capability.seal(&keys), line.filename))
+            Ok((capability.seal(&keys), artifact.filename))
         })
         .await
 }
@@ -171,20 +171,20 @@ pub(crate) async fn open_file(server: &Server, text: &str) -> Result<Download, O
     server
         .db
         .read(move |connection| {
-            let link = unrevoked(connection, &link)?;
+            let link = unrevoked(connection, link)?;
             download::find(connection, &store, &link.app, digest)
         })
         .await
 }
 
 /// A link that still may be used to begin something.
-fn working(connection: &Connection, id: &LinkId, now: Timestamp) -> Result<LinkRow, OpError> {
+fn working(connection: &Connection, id: LinkId, now: Timestamp) -> Result<LinkRow, OpError> {
     let link = unrevoked(connection, id)?;
     if now < link.expires_at { Ok(link) } else { Err(OpError::LinkInvalid) }
 }
 
 /// A link that was neither revoked nor overruled by the channel's access.
-fn unrevoked(connection: &Connection, id: &LinkId) -> Result<LinkRow, OpError> {
+fn unrevoked(connection: &Connection, id: LinkId) -> Result<LinkRow, OpError> {
     let link = db::links::find(connection, id)?.filter(|link| link.revoked_at.is_none()).ok_or(OpError::LinkInvalid)?;
     if channel_access(connection, &link.app, &link.channel)? == Access::Token {
         return Err(OpError::LinkInvalid);
@@ -228,7 +228,7 @@ fn make(caller: &Caller, app: AppSlug, wanted: CreateLink, now: Timestamp) -> Re
 
 fn describe_link(link: LinkRow, keys: &Keys) -> Link {
     Link {
-        id: db::links::id_text(&link.id),
+        id: db::links::id_text(link.id),
         path: protocol::paths::opened_link(&Capability::Link(link.id).seal(keys)),
         app: link.app,
         channel: link.channel,
@@ -243,6 +243,6 @@ fn describe_link(link: LinkRow, keys: &Keys) -> Link {
 }
 
 fn record(action: AuditAction, link: &LinkRow, details: serde_json::Value) -> Record<'_> {
-    let subject = format!("{} channels/{}", db::links::id_text(&link.id), link.channel);
+    let subject = format!("{} channels/{}", db::links::id_text(link.id), link.channel);
     Record { action, app: Some(&link.app), subject, old: None, new: None, reason: None, details }
 }

@@ -25,7 +25,8 @@ const MOST_SECONDS: u64 = 10 * 365 * 24 * 60 * 60;
 const DEFAULT_OVERLAP_SECONDS: u64 = 24 * 60 * 60;
 const MOST_OVERLAP_SECONDS: u64 = 30 * 24 * 60 * 60;
 
-const NAME_BYTES: usize = 64;
+/// Longest name of a token.
+pub(super) const NAME_BYTES: usize = 64;
 
 /// Makes a token. Its text is in the answer and nowhere else.
 pub(crate) async fn create(server: &Server, caller: Caller, wanted: CreateToken) -> Result<CreatedToken, OpError> {
@@ -204,7 +205,8 @@ fn draw(name: &str, scopes: &[Scope], lifetime: Option<SignedDuration>, actor: &
     }
 }
 
-fn random<const N: usize>() -> [u8; N] {
+/// Bytes that nobody can guess.
+pub(super) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system has a source of random bytes");
     bytes

@@ -20,7 +20,7 @@ async fn the_document_is_served_and_every_operation_is_named_and_described() {
             assert!(operation["summary"].is_string(), "{method} {path} is not described");
         }
     }
-    assert_eq!(ids.len(), 35);
+    assert_eq!(ids.len(), 39);
 }
 
 #[test]
@@ -41,7 +41,10 @@ fn the_paths_that_clients_build_are_the_routes_that_the_server_has() {
         paths::link(&app, "id"),
         paths::ROTATE_KEY.to_owned(),
         paths::rotate_token("id"),
+        paths::OIDC_EXCHANGE.to_owned(),
         paths::rules(&app),
+        paths::publishers(&app),
+        paths::publisher(&app, "id"),
         paths::report(&app, &Digest::of(b"")),
         paths::icon(&app, &Digest::of(b"")),
         paths::negotiate(&app),

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use jiff::SignedDuration;
-use protocol::api::{Committed, CreatedToken, Link};
+use protocol::api::{Committed, CreatedToken, Link, Publisher};
 use protocol::{AppSlug, Digest, ReleaseManifest, paths};
 use reqwest::redirect::Policy;
 use reqwest::{Method, Response, StatusCode};
@@ -22,6 +22,7 @@ struct World {
     /// Published last, on its way to a channel.
     next: ReleaseManifest,
     link: Link,
+    publisher: String,
     /// Tokens to be revoked and rotated.
     spare: [String; 2],
     /// Clients by scope, each made once.
@@ -44,8 +45,11 @@ impl World {
         next.parent = Some(second.release.id);
         admin.negotiate("acme", &[SENT]).await;
         let link = read(admin.post(&paths::links(&acme()), &json!({"channel": "beta"})).await).await;
+        let rule = json!({"kind": "github", "repository_id": 1, "owner_id": 2, "workflow": "acme/app/.github/workflows/release.yml", "ref": "refs/heads/main"});
+        let publisher: Publisher = read(admin.post(&paths::publishers(&acme()), &rule).await).await;
+        let publisher = publisher.id;
         let spare = [spare(&admin).await, spare(&admin).await];
-        Self { server, next, link, spare, clients: RefCell::default() }
+        Self { server, next, link, publisher, spare, clients: RefCell::default() }
     }
 
     async fn with_scope(&self, scope: &str) -> Client {
@@ -64,6 +68,7 @@ impl World {
     fn request(&self, client: &Client, operation: &str, method: Method, template: &str) -> reqwest::RequestBuilder {
         let id = match operation {
             "links_revoke" => &self.link.id,
+            "publishers_remove" => &self.publisher,
             "tokens_rotate" => &self.spare[1],
             _ => &self.spare[0],
         };
@@ -85,12 +90,17 @@ impl World {
             "objects_upload" => request.header("Upload-Offset", 0).body(SENT),
             "channels_promote" => request.json(&json!({"revision": "1.0"})),
             "channels_rollback" | "tokens_rotate" | "keys_rotate" => request.json(&json!({})),
+            "publishers_add" => request.json(
+                &json!({"kind": "gitlab", "issuer": "https://gitlab.example.com", "repository_id": 1, "ref": "main"}),
+            ),
+            "oidc_exchange" => request.json(&json!({"app": "acme", "identity_token": "no.such.token"})),
             "links_create" => request.json(&json!({"channel": "beta"})),
             "tokens_create" => request.json(&json!({"name": "x", "scopes": ["read"]})),
             "apps_list" | "apps_show" | "rules_show" | "objects_download" | "objects_head" | "refs_list"
             | "releases_list" | "releases_log" | "releases_show" | "reports_show" | "channels_list"
-            | "channels_show" | "channels_reflog" | "links_list" | "links_revoke" | "tokens_list" | "tokens_revoke"
-            | "audit_list" | "whoami" | "healthz" | "readyz" | "openapi" | "reports_icon" => request,
+            | "channels_show" | "channels_reflog" | "links_list" | "links_revoke" | "publishers_list"
+            | "publishers_remove" | "tokens_list" | "tokens_revoke" | "audit_list" | "whoami" | "healthz"
+            | "readyz" | "openapi" | "reports_icon" => request,
             other => panic!("{other} has no place in this test"),
         }
     }
@@ -154,6 +164,10 @@ async fn every_operation_answers_as_its_declared_requirement_says() {
             let requires = requires.unwrap_or_else(|| panic!("{operation} declares no requirement"));
             let method: Method = method.to_uppercase().parse().unwrap();
             let ask = |client: &Client| world.request(client, operation, method.clone(), template).send();
+            if requires == "identity" {
+                assert_refused(ask(&world.server.anonymous()).await.unwrap(), &[403], operation).await;
+                continue;
+            }
             if requires == "none" {
                 assert!(ask(&world.server.anonymous()).await.unwrap().status().is_success(), "{operation}");
                 continue;

@@ -15,13 +15,8 @@ words! {
         /// Holders of a capability link, or of a token that may read the app.
         Link = "link",
         /// Holders of a token that may read the app.
+        #[default]
         Token = "token",
-    }
-}
-
-impl Default for Access {
-    fn default() -> Self {
-        Self::Token
     }
 }
 

@@ -22,6 +22,18 @@ pub enum AuditAction {
     /// An app's rules were changed, or learned from its first release.
     #[serde(rename = "app.rules")]
     AppRules,
+    /// A trusted publisher was added to an app.
+    #[serde(rename = "publisher.add")]
+    PublisherAdd,
+    /// A trusted publisher was removed from an app.
+    #[serde(rename = "publisher.remove")]
+    PublisherRemove,
+    /// A pipeline's identity token was turned into a token.
+    #[serde(rename = "oidc.exchange")]
+    OidcExchange,
+    /// A pipeline's identity token was refused.
+    #[serde(rename = "oidc.refuse")]
+    OidcRefuse,
     /// An object arrived whole.
     #[serde(rename = "object.upload")]
     ObjectUpload,
@@ -60,6 +72,10 @@ impl AuditAction {
         AuditAction::AppCreate,
         AuditAction::AppUpdate,
         AuditAction::AppRules,
+        AuditAction::PublisherAdd,
+        AuditAction::PublisherRemove,
+        AuditAction::OidcExchange,
+        AuditAction::OidcRefuse,
         AuditAction::ObjectUpload,
         AuditAction::ReleasePublish,
         AuditAction::ChannelPromote,
@@ -78,6 +94,10 @@ impl AuditAction {
             AuditAction::AppCreate => "app.create",
             AuditAction::AppUpdate => "app.update",
             AuditAction::AppRules => "app.rules",
+            AuditAction::PublisherAdd => "publisher.add",
+            AuditAction::PublisherRemove => "publisher.remove",
+            AuditAction::OidcExchange => "oidc.exchange",
+            AuditAction::OidcRefuse => "oidc.refuse",
             AuditAction::ObjectUpload => "object.upload",
             AuditAction::ReleasePublish => "release.publish",
             AuditAction::ChannelPromote => "channel.promote",

@@ -4,6 +4,7 @@ mod apps;
 mod audit;
 mod channels;
 mod links;
+mod publishers;
 mod push;
 mod releases;
 mod reports;
@@ -15,6 +16,7 @@ pub use channels::{
     Channel, Channels, ExpectedRelease, Moved, PromoteRequest, ReflogLine, ReflogPage, RollbackRequest,
 };
 pub use links::{CreateLink, Link, Links, RotateKey, RotatedKey};
+pub use publishers::{DEFAULT_AUDIENCE, ExchangeRequest, Publisher, PublisherKind, PublisherRule, Publishers};
 pub use push::{
     CommitRequest, Committed, MissingObject, NegotiateRequest, Negotiated, RefMove, RefUpdate, RefsAnswer, WantedObject,
 };
