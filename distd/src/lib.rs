@@ -11,6 +11,7 @@ mod inspection;
 pub mod ops;
 pub mod serve;
 pub mod server;
+mod throttle;
 pub mod web;
 
 pub use inspection::Inspector;

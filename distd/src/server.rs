@@ -10,6 +10,8 @@ use objstore::{DirLock, LockError, Options, Store};
 
 use crate::db::{self, Database};
 use crate::inspection::Inspector;
+use crate::ops::authenticate::Attempts;
+use crate::ops::refusals::Refusals;
 
 /// Directories of the data directory that are there from the start, for people to put things into.
 const DIRECTORIES: &[&str] = &["backups", "config", "logs"];
@@ -43,6 +45,8 @@ pub struct Server {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) inspector: Inspector,
+    pub(crate) attempts: Arc<Attempts>,
+    pub(crate) refusals: Arc<Refusals>,
     _lock: Arc<DirLock>,
 }
 
@@ -78,7 +82,8 @@ impl Server {
         let lock = DirLock::acquire(data)?;
         let store = Store::open(data, options)?;
         let db = Database::open(data)?;
-        Ok(Self { db, store, clock, inspector, _lock: Arc::new(lock) })
+        let (attempts, refusals) = (Arc::new(Attempts::new()), Arc::new(Refusals::new()));
+        Ok(Self { db, store, clock, inspector, attempts, refusals, _lock: Arc::new(lock) })
     }
 }
 

@@ -148,6 +148,8 @@ codes! {
         Unauthenticated = "unauthenticated",
         /// The token may not do this.
         Forbidden = "forbidden",
+        /// Too many requests with credentials that do not work came from there; this one does not work either.
+        TooManyAttempts = "too_many_attempts",
     }
     NotFound {
         /// There is nothing at this address.
@@ -214,6 +216,8 @@ codes! {
         Io = "io",
         /// A defect in the server; the request id finds it in the log.
         Internal = "internal",
+        /// The audit chain does not hold: events were edited, removed or reordered.
+        AuditChainBroken = "audit_chain_broken",
     }
 }
 

@@ -1,42 +1,50 @@
 //! What handlers take in: the caller, path parameters, queries and bounded JSON, each with our own errors.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use protocol::{ErrorCode, limits};
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
 use super::layer::RequestId;
+use super::refusal::CallerSlot;
 use crate::Server;
+use crate::ops::authenticate::{Credential, authenticate};
 use crate::ops::{Caller, OpError};
 
 impl FromRequestParts<Server> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, ApiError> {
-        let caller = match bearer(parts)? {
-            Some(token) => Caller::of_token(server, token).await?,
-            None => Caller::anonymous(),
-        };
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_string());
+        let address = address(&parts.extensions);
+        let caller = authenticate(server, credential(&parts.headers), address).await?;
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
-        Ok(caller.from_request(address, request_id))
+        let caller = caller.from_request(address.map(|address| address.to_string()), request_id);
+        if let Some(slot) = parts.extensions.get::<CallerSlot>() {
+            slot.fill(&caller);
+        }
+        Ok(caller)
     }
 }
 
-/// The token of an `Authorization: Bearer` header; `None` without the header.
-fn bearer(parts: &Parts) -> Result<Option<&str>, OpError> {
-    let Some(value) = parts.headers.get(header::AUTHORIZATION) else { return Ok(None) };
-    let text = value.to_str().ok().and_then(|text| text.split_once(' '));
-    match text {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
-        _ => Err(OpError::Unauthenticated("the Authorization header is not a bearer token")),
+/// Where the connection came from.
+pub(super) fn address(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip())
+}
+
+/// What the `Authorization` header presents.
+pub(super) fn credential(headers: &HeaderMap) -> Credential<'_> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Credential::None };
+    match value.to_str().ok().and_then(|text| text.split_once(' ')) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Credential::Token(token.trim()),
+        _ => Credential::Other,
     }
 }
 
@@ -68,14 +76,16 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Server> for QueryOf<T> {
     }
 }
 
-/// A JSON body of at most [`limits::JSON_BODY_BYTES`].
+/// A JSON body of at most [`limits::JSON_BODY_BYTES`], whole within [`limits::JSON_BODY_SECONDS`].
 pub(crate) struct JsonOf<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromRequest<Server> for JsonOf<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, server: &Server) -> Result<Self, ApiError> {
-        let bytes = Bytes::from_request(request, server).await.map_err(|rejection| match rejection {
+        let whole = Bytes::from_request(request, server);
+        let arrived = tokio::time::timeout(Duration::from_secs(limits::JSON_BODY_SECONDS), whole).await;
+        let bytes = arrived.map_err(|_| too_slow())?.map_err(|rejection| match rejection {
             BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
                 let message = format!("the body is over {} bytes", limits::JSON_BODY_BYTES);
                 ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::BodyTooLarge, message)
@@ -84,6 +94,11 @@ impl<T: DeserializeOwned> FromRequest<Server> for JsonOf<T> {
         })?;
         serde_json::from_slice(&bytes).map(Self).map_err(|error| invalid(format!("the JSON body: {error}")))
     }
+}
+
+fn too_slow() -> ApiError {
+    let message = format!("the body did not arrive within {} s", limits::JSON_BODY_SECONDS);
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, ErrorCode::RequestTimeout, message)
 }
 
 fn invalid(message: String) -> ApiError {

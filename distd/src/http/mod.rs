@@ -15,10 +15,12 @@ mod objects;
 mod openapi;
 mod push;
 mod ranges;
+mod refusal;
 mod releases;
 mod reports;
 mod router;
 mod tokens;
 
+pub(crate) use error::Refused;
 pub use openapi::document;
 pub use router::router;

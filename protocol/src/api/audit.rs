@@ -37,6 +37,9 @@ pub enum AuditAction {
     /// A token was revoked.
     #[serde(rename = "token.revoke")]
     TokenRevoke,
+    /// A request with a credential was refused.
+    #[serde(rename = "access.refuse")]
+    AccessRefuse,
 }
 
 impl AuditAction {
@@ -50,6 +53,7 @@ impl AuditAction {
         AuditAction::ChannelRollback,
         AuditAction::TokenCreate,
         AuditAction::TokenRevoke,
+        AuditAction::AccessRefuse,
     ];
 
     /// The word in SQL and JSON.
@@ -63,6 +67,7 @@ impl AuditAction {
             AuditAction::ChannelRollback => "channel.rollback",
             AuditAction::TokenCreate => "token.create",
             AuditAction::TokenRevoke => "token.revoke",
+            AuditAction::AccessRefuse => "access.refuse",
         }
     }
 }
@@ -131,6 +136,23 @@ pub struct AuditEvent {
     pub hash: Digest,
 }
 
+impl AuditEvent {
+    /// What `previous_hash` of the first event is: 64 zeros.
+    pub const NO_HASH: [u8; 32] = [0; 32];
+
+    /// The hash that an event with these fields has, whatever its `hash` says. The one rule of the chain, for who writes it
+    /// and who checks it.
+    ///
+    /// # Panics
+    /// Never: an event always has a canonical form.
+    pub fn computed_hash(&self) -> Digest {
+        let mut fields = serde_json::to_value(self).expect("an event has string keys only");
+        fields.as_object_mut().expect("an event is an object").remove("hash");
+        let canonical = serde_json_canonicalizer::to_vec(&fields).expect("a JSON value always has a canonical form");
+        Digest::of(&canonical)
+    }
+}
+
 fn milliseconds<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{at:.3}"))
 }
@@ -138,9 +160,9 @@ fn milliseconds<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S
 /// Some events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AuditPage {
-    /// Newest first.
+    /// Newest first; oldest first where the query has `from`.
     pub events: Vec<AuditEvent>,
-    /// Where the next page begins; absent on the last.
+    /// Where the next page begins, for `after`, or for `from` where the query has it; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
@@ -164,6 +186,9 @@ pub struct AuditQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<String>, format = DateTime)]
     pub since: Option<Timestamp>,
+    /// Only after the event with this `seq`, oldest first; 0 begins at the first event. Excludes `after`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<u64>,
     /// `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
