@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn a_hash_is_pinned() {
         let hash = event(1, Digest::from_bytes(AuditEvent::NO_HASH)).hash.to_string();
-        assert_eq!(hash, "PINNED");
+        assert_eq!(hash, "8179c66ec8291969f3c4ebd32b952d9ee9a85058b9e652811273cacbd1621c9c");
     }
 
     #[test]

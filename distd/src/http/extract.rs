@@ -82,22 +82,26 @@ pub(crate) struct JsonOf<T>(pub(crate) T);
 impl<T: DeserializeOwned> FromRequest<Server> for JsonOf<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, server: &Server) -> Result<Self, ApiError> {
-        let whole = Bytes::from_request(request, server);
-        let arrived = tokio::time::timeout(Duration::from_secs(limits::JSON_BODY_SECONDS), whole).await;
-        let bytes = arrived.map_err(|_| too_slow())?.map_err(|rejection| match rejection {
-            BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
-                let message = format!("the body is over {} bytes", limits::JSON_BODY_BYTES);
-                ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::BodyTooLarge, message)
-            }
-            other => invalid(other.body_text()),
-        })?;
+    async fn from_request(request: Request, _: &Server) -> Result<Self, ApiError> {
+        let bytes = read_whole(request, Duration::from_secs(limits::JSON_BODY_SECONDS)).await?;
         serde_json::from_slice(&bytes).map(Self).map_err(|error| invalid(format!("the JSON body: {error}")))
     }
 }
 
-fn too_slow() -> ApiError {
-    let message = format!("the body did not arrive within {} s", limits::JSON_BODY_SECONDS);
+/// A body that arrives whole within so much time.
+async fn read_whole(request: Request, limit: Duration) -> Result<Bytes, ApiError> {
+    let arrived = tokio::time::timeout(limit, Bytes::from_request(request, &())).await;
+    arrived.map_err(|_| too_slow(limit))?.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
+            let message = format!("the body is over {} bytes", limits::JSON_BODY_BYTES);
+            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::BodyTooLarge, message)
+        }
+        other => invalid(other.body_text()),
+    })
+}
+
+fn too_slow(limit: Duration) -> ApiError {
+    let message = format!("the body did not arrive within {} s", limit.as_secs());
     ApiError::new(StatusCode::REQUEST_TIMEOUT, ErrorCode::RequestTimeout, message)
 }
 
@@ -107,3 +111,25 @@ fn invalid(message: String) -> ApiError {
 
 /// The answer of a handler that gives JSON.
 pub(crate) type Answer<T> = Result<Json<T>, ApiError>;
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use axum::body::Body;
+    use axum::response::IntoResponse;
+    use futures_util::StreamExt;
+    use futures_util::stream::{once, pending};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_json_body_that_does_not_arrive_is_given_up() {
+        let begun = once(async { Ok::<_, Infallible>("{") }).chain(pending());
+        let request = Request::new(Body::from_stream(begun));
+        let error = read_whole(request, Duration::from_millis(1)).await.unwrap_err();
+        assert_eq!(error.into_response().status(), StatusCode::REQUEST_TIMEOUT);
+        let whole = read_whole(Request::new(Body::from("{}")), Duration::from_secs(60)).await.unwrap();
+        assert_eq!(whole.as_ref(), b"{}");
+    }
+}

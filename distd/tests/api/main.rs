@@ -2,14 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod abuse;
+mod audit;
 mod bad_input;
+mod chain;
 mod concurrency;
 mod download;
 mod harness;
 mod inspection;
+mod logs;
 mod openapi;
 mod pages;
 mod publish;
+mod refusals;
 mod secrecy;
 mod shutdown;
 mod tokens;
