@@ -220,7 +220,10 @@ impl VerifyArgs {
         let text = match (self.json, summary.faults.is_empty()) {
             (true, _) => serde_json::to_string_pretty(&summary)? + "\n",
             (false, true) => format!("{} events, the chain holds.\nhead {}\n", summary.events, summary.head),
-            (false, false) => summary.faults.iter().map(|fault| format!("{}\n", fault.message)).collect(),
+            (false, false) => {
+                let lines: Vec<&str> = summary.faults.iter().map(|fault| fault.message.as_str()).collect();
+                lines.join("\n") + "\n"
+            }
         };
         print(&text)?;
         anyhow::ensure!(summary.faults.is_empty(), "the audit chain is broken");

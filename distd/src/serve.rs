@@ -59,9 +59,9 @@ impl Listening {
         let service = http::router(server.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let mut serving = axum_server::from_tcp(self.listener)?.handle(self.handle);
         bound(serving.http_builder());
-        let served = serving.serve(service).await;
+        let outcome = serving.serve(service).await;
         refusals::flush(&server).await;
-        served
+        outcome
     }
 }
 

@@ -264,7 +264,9 @@ mod tests {
 
     fn check(expected: Option<Mark>, events: Vec<AuditEvent>) -> ChainSummary {
         let mut check = ChainCheck::new(expected);
-        events.into_iter().for_each(|event| check.push(event));
+        for event in events {
+            check.push(event);
+        }
         check.finish()
     }
 

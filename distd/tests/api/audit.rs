@@ -78,7 +78,7 @@ impl Stage {
     }
 
     /// Expects one event, by this caller in this request.
-    fn one(self, done: Done, expected: Expected) {
+    fn one(&self, done: &Done, expected: &Expected) {
         let [event] = done.events.as_slice() else { panic!("not one event: {:#?}", done.events) };
         let found = Expected {
             action: event.action.as_str(),
@@ -88,7 +88,7 @@ impl Stage {
             new: event.new.clone(),
             reason: expected.reason.filter(|reason| event.reason.as_deref() == Some(reason)),
         };
-        assert_eq!(found, expected);
+        assert_eq!(found, *expected);
         assert!(event.app.as_ref().is_none_or(|app| *app == acme()), "{event:?}");
         assert_eq!(event.reason.is_some(), expected.reason.is_some(), "{event:?}");
         assert_eq!((&event.actor, &event.token_id), (&self.who.actor, &self.who.token_id));
@@ -125,7 +125,7 @@ async fn apps_create() {
     events[0].app = Some(acme());
     let expected =
         Expected { action: "app.create", app: Some("acme"), subject: "other".to_owned(), ..Expected::default() };
-    stage.one(Done { events, request_id }, expected);
+    stage.one(&Done { events, request_id }, &expected);
 }
 
 async fn rules_replace() {
@@ -134,7 +134,7 @@ async fn rules_replace() {
     let done = stage.call(stage.caller.request(Method::PUT, &paths::rules(&acme())).json(&rules)).await;
     assert_eq!(done.events[0].details["new"]["gates"]["stable"]["debuggable"], "block");
     let subject = "acme".to_owned();
-    stage.one(done, Expected { action: "app.rules", app: Some("acme"), subject, ..Expected::default() });
+    stage.one(&done, &Expected { action: "app.rules", app: Some("acme"), subject, ..Expected::default() });
 }
 
 /// It says what would have to be sent; the upload is the change.
@@ -157,7 +157,7 @@ async fn objects_upload() {
     assert_eq!(done.events[0].details, json!({"size": BYTES.len()}));
     assert_eq!(stage.call(part(BYTES.len(), "?1", b"")).await.events, [], "it was there already");
     let subject = digest.to_string();
-    stage.one(done, Expected { action: "object.upload", app: Some("acme"), subject, ..Expected::default() });
+    stage.one(&done, &Expected { action: "object.upload", app: Some("acme"), subject, ..Expected::default() });
 }
 
 async fn push_commit() {
@@ -174,7 +174,7 @@ async fn push_commit() {
     let (subject, new) = ("releases/1.0.0".to_owned(), Some(manifest.id().to_string()));
     let expected =
         Expected { action: "release.publish", app: Some("acme"), subject, old: None, new, reason: Some("weekly") };
-    stage.one(done, expected);
+    stage.one(&done, &expected);
 }
 
 async fn channels_promote() {
@@ -189,7 +189,7 @@ async fn channels_promote() {
         new: Some(first.to_string()),
         reason: Some("tested"),
     };
-    stage.one(done, expected);
+    stage.one(&done, &expected);
 }
 
 async fn channels_rollback() {
@@ -204,7 +204,7 @@ async fn channels_rollback() {
         new: Some(first.to_string()),
         reason: Some("crashes on start"),
     };
-    stage.one(done, expected);
+    stage.one(&done, &expected);
 }
 
 async fn tokens_create() {
@@ -214,7 +214,7 @@ async fn tokens_create() {
     assert_eq!((&details["name"], &details["scopes"]), (&json!("ci"), &json!(["publish:acme"])));
     let subject = done.events[0].subject.clone();
     assert_eq!(subject.len(), 8, "the id, not the secret");
-    stage.one(done, Expected { action: "token.create", subject, ..Expected::default() });
+    stage.one(&done, &Expected { action: "token.create", subject, ..Expected::default() });
 }
 
 async fn tokens_revoke() {
@@ -224,7 +224,7 @@ async fn tokens_revoke() {
     let revoke = || stage.caller.request(Method::DELETE, &paths::token(&made.about.id));
     let done = stage.call(revoke()).await;
     assert_eq!(stage.call(revoke()).await.events, [], "it was revoked already");
-    stage.one(done, Expected { action: "token.revoke", subject: made.about.id, ..Expected::default() });
+    stage.one(&done, &Expected { action: "token.revoke", subject: made.about.id, ..Expected::default() });
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,7 +21,9 @@ async fn started() -> TestServer {
 /// What a client finds that trusts nothing but the hashes.
 async fn by_api(server: &TestServer) -> ChainSummary {
     let mut check = ChainCheck::new(None);
-    events_after(server, 0).await.into_iter().for_each(|event| check.push(event));
+    for event in events_after(server, 0).await {
+        check.push(event);
+    }
     check.finish()
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use protocol::api::{AuditAction, AuditEvent, CreatedToken};
-use protocol::{ErrorCode, TokenText, limits, paths};
+use protocol::{AppSlug, ErrorCode, TokenText, limits, paths};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -36,7 +36,7 @@ async fn a_credential_that_is_refused_leaves_an_event() {
     let event = &events[0];
     assert_eq!(event.subject, "POST /api/v1/apps/{app}/channels/{channel}/promote");
     assert_eq!((event.actor.as_str(), event.token_id.as_deref()), ("short", id));
-    assert_eq!(event.app.as_ref().map(|app| app.as_str()), Some("acme"));
+    assert_eq!(event.app.as_ref().map(AppSlug::as_str), Some("acme"));
     assert_eq!(event.details, json!({"code": "forbidden", "needed": "promote:acme/stable"}));
     assert_eq!((event.address.as_deref(), &event.request_id), (Some("127.0.0.1"), &Some(request_id)));
 

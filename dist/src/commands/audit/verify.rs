@@ -32,7 +32,9 @@ pub(super) async fn run(args: VerifyArgs, session: &Session) -> Result<(), CliEr
     let mut query = AuditQuery { limit: Some(limits::PAGE_ROWS_MAX), ..AuditQuery::default() };
     let mut check = ChainCheck::new(args.expect);
     oldest_first(&client, &mut query, |events| {
-        events.into_iter().for_each(|event| check.push(event));
+        for event in events {
+            check.push(event);
+        }
         Ok(true)
     })
     .await?;
