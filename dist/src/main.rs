@@ -54,6 +54,8 @@ fn run(command: cli::Command, session: &Session) -> Result<(), CliError> {
         .map_err(|error| CliError::new(ErrorCode::Io, "cannot start").caused_by(error))?;
     let outcome = runtime.block_on(async {
         tokio::select! {
+            // A command that takes being stopped for its end has the first word.
+            biased;
             outcome = commands::run(command, session) => outcome,
             () = interrupted() => Err(CliError::new(ErrorCode::Interrupted, "stopped before it was done")
                 .hint("what was transferred is kept; the same command continues from there")),

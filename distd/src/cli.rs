@@ -10,13 +10,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Span};
 use objstore::Options;
 use protocol::api::{CreateToken, CreatedToken};
+use protocol::audit_chain::Mark;
 use protocol::{Scope, paths};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::db::Database;
 use crate::inspection::worker::{self, Worker};
 use crate::ops::reindex::{self, Reindexed};
-use crate::ops::tokens;
+use crate::ops::{audit, tokens};
 use crate::server::make_directories;
 use crate::{Clock, Inspector, Listening, Server, http};
 
@@ -35,6 +36,9 @@ enum Command {
     /// Tokens, on the data directory itself.
     #[command(subcommand)]
     Token(Token),
+    /// The audit log, on the data directory itself.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Make the index tables and the reports again, from objects and refs.
     Reindex(Reindex),
     /// Print the OpenAPI 3.1 document of the API.
@@ -93,6 +97,24 @@ enum Token {
     Create(CreateArgs),
 }
 
+#[derive(Debug, Subcommand)]
+enum Audit {
+    /// Check that no event was edited, removed or reordered, whether or not a server runs on the directory.
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, Args)]
+struct VerifyArgs {
+    #[command(flatten)]
+    data: Data,
+    /// The head that an earlier verification printed; it must still be there.
+    #[arg(long, value_name = "SEQ:HASH")]
+    expect: Option<Mark>,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Debug, Args)]
 struct CreateArgs {
     #[command(flatten)]
@@ -134,6 +156,7 @@ impl Cli {
         match self.command {
             Command::Serve(serve) => serve.run(),
             Command::Token(Token::Create(create)) => create.run(),
+            Command::Audit(Audit::Verify(verify)) => verify.run(),
             Command::Reindex(reindex) => reindex.run(),
             Command::InspectWorker(worker) => worker.run(),
             Command::Openapi => print(&(http::document().to_pretty_json()? + "\n")),
@@ -188,6 +211,23 @@ impl CreateArgs {
         let expiry = made.about.expires_at.map_or_else(|| "never".to_owned(), |at| format!("{at:.0}"));
         eprint(&format!("token {} ({}), expires {expiry}; it is shown only now\n", made.about.id, made.about.name))?;
         print(&format!("{}\n", made.token))
+    }
+}
+
+impl VerifyArgs {
+    fn run(self) -> Result<()> {
+        let summary = audit::verify(&self.data.data, self.expect)?;
+        let text = match (self.json, summary.faults.is_empty()) {
+            (true, _) => serde_json::to_string_pretty(&summary)? + "\n",
+            (false, true) => format!("{} events, the chain holds.\nhead {}\n", summary.events, summary.head),
+            (false, false) => {
+                let lines: Vec<&str> = summary.faults.iter().map(|fault| fault.message.as_str()).collect();
+                lines.join("\n") + "\n"
+            }
+        };
+        print(&text)?;
+        anyhow::ensure!(summary.faults.is_empty(), "the audit chain is broken");
+        Ok(())
     }
 }
 

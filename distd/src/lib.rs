@@ -14,6 +14,7 @@ mod oidc;
 pub mod ops;
 pub mod serve;
 pub mod server;
+mod throttle;
 pub mod web;
 
 pub use inspection::Inspector;

@@ -5,12 +5,18 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use axum_server::Handle;
-use hyper_util::rt::TokioTimer;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use protocol::limits;
 
+use crate::ops::refusals;
 use crate::{Server, http};
 
 /// How long a client may take for its request line and headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How often a client over HTTP/2 is asked whether it is still there.
+const PING: Duration = Duration::from_secs(30);
 
 /// How long requests in flight may take to finish once the server is to stop.
 const GRACE: Duration = Duration::from_mins(1);
@@ -50,9 +56,27 @@ impl Listening {
     /// # Errors
     /// When the socket fails.
     pub async fn serve(self, server: Server) -> io::Result<()> {
-        let service = http::router(server).into_make_service_with_connect_info::<SocketAddr>();
+        let service = http::router(server.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let mut serving = axum_server::from_tcp(self.listener)?.handle(self.handle);
-        serving.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-        serving.serve(service).await
+        bound(serving.http_builder());
+        let outcome = serving.serve(service).await;
+        refusals::flush(&server).await;
+        outcome
     }
+}
+
+/// Bounds what one connection may ask for before a request of it is looked at.
+fn bound(builder: &mut Builder<TokioExecutor>) {
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_headers(limits::HEADER_COUNT)
+        .max_buf_size(limits::HEADER_BUFFER_BYTES)
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(limits::HEADER_LIST_BYTES)
+        .max_concurrent_streams(limits::CONCURRENT_STREAMS)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(HEADER_TIMEOUT);
 }

@@ -12,6 +12,8 @@ use crate::db::{self, Database};
 use crate::inspection::Inspector;
 use crate::keys::Keys;
 use crate::oidc::Issuers;
+use crate::ops::authenticate::Attempts;
+use crate::ops::refusals::Refusals;
 use crate::ops::tokens::TokenUses;
 
 /// Directories of the data directory that are there from the start, for people to put things into.
@@ -49,6 +51,8 @@ pub struct Server {
     pub(crate) keys: Keys,
     pub(crate) uses: TokenUses,
     pub(crate) issuers: Issuers,
+    pub(crate) attempts: Arc<Attempts>,
+    pub(crate) refusals: Arc<Refusals>,
     _lock: Arc<DirLock>,
 }
 
@@ -89,7 +93,9 @@ impl Server {
         let db = Database::open(data)?;
         let keys = Keys::open(data).map_err(OpenError::Keys)?;
         let issuers = Issuers::new(clock.clone());
-        Ok(Self { db, store, clock, inspector, issuers, keys, uses: TokenUses::default(), _lock: Arc::new(lock) })
+        let (attempts, refusals) = (Arc::new(Attempts::new()), Arc::new(Refusals::new()));
+        let uses = TokenUses::default();
+        Ok(Self { db, store, clock, inspector, issuers, keys, uses, attempts, refusals, _lock: Arc::new(lock) })
     }
 }
 

@@ -252,7 +252,8 @@ mod tests {
     fn an_archive_is_for_the_platform_of_one_of_its_executables() {
         let executable =
             |path: &str, kind: &str| serde_json::json!({"path": path, "kind": kind, "architectures": ["x86_64"]});
-        let zip = |list: Vec<serde_json::Value>| report(Format::Zip, &serde_json::json!({"zip": {"executables": list}}));
+        let zip =
+            |list: Vec<serde_json::Value>| report(Format::Zip, &serde_json::json!({"zip": {"executables": list}}));
         let linux = line(Platform::Linux, Kind::Zip);
         assert!(codes(&linux, &zip(vec![executable("a", "pe"), executable("b", "elf")]), "{}").is_empty());
         assert_eq!(codes(&linux, &zip(vec![executable("a", "pe")]), "{}"), ["Error platform-mismatch"]);

@@ -193,6 +193,8 @@ codes! {
         OidcIdMissing = "oidc_id_missing",
         /// An identity token was exchanged before.
         OidcTokenReused = "oidc_token_reused",
+        /// Too many requests with credentials that do not work came from there; this one does not work either.
+        TooManyAttempts = "too_many_attempts",
     }
     NotFound {
         /// There is nothing at this address.
@@ -267,6 +269,8 @@ codes! {
         Io = "io",
         /// A defect in the server; the request id finds it in the log.
         Internal = "internal",
+        /// The audit chain does not hold: events were edited, removed or reordered.
+        AuditChainBroken = "audit_chain_broken",
     }
 }
 

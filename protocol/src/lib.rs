@@ -14,6 +14,7 @@
 //! ```
 
 pub mod api;
+pub mod audit_chain;
 pub mod checks;
 pub mod dist_json;
 pub mod error;

@@ -6,6 +6,27 @@ pub const MANIFEST_BYTES: u64 = 1024 * 1024;
 /// Largest JSON request body, in bytes. A commit carries one manifest and its ref updates.
 pub const JSON_BODY_BYTES: usize = 2 * 1024 * 1024;
 
+/// How long a JSON request body may take to arrive, in seconds.
+pub const JSON_BODY_SECONDS: u64 = 60;
+
+/// Header lines of one request over HTTP/1.1.
+pub const HEADER_COUNT: usize = 64;
+
+/// Names and values of the headers of one request over HTTP/2, in bytes.
+pub const HEADER_LIST_BYTES: u32 = 32 * 1024;
+
+/// Request line and headers of one request over HTTP/1.1, in bytes.
+pub const HEADER_BUFFER_BYTES: usize = 128 * 1024;
+
+/// Requests at a time on one connection over HTTP/2.
+pub const CONCURRENT_STREAMS: u32 = 128;
+
+/// Requests with a credential that does not work, in a minute, from one address. Beyond it they are answered 429.
+pub const FAILED_ATTEMPTS_OF_ADDRESS: u32 = 20;
+
+/// The same for one token id from one address.
+pub const FAILED_ATTEMPTS_OF_TOKEN: u32 = 10;
+
 /// The rules of one app, in bytes of JSON.
 pub const RULES_BYTES: usize = 64 * 1024;
 

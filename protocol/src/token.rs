@@ -4,6 +4,7 @@
 //! keeps only the SHA-256. The checksum (CRC-32 of all before it) lets a client, a log filter or a secret scanner tell a
 //! token from a typing error without asking anyone.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
@@ -72,6 +73,30 @@ fn checksum(body: &str) -> String {
     BASE32.encode(&crc32fast::hash(body.as_bytes()).to_be_bytes())
 }
 
+/// Text without the secrets of tokens in it: of what looks like a token, only the id stays.
+pub fn redacted(text: &str) -> Cow<'_, str> {
+    if !text.contains(PREFIX) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(PREFIX) {
+        let (before, token) = rest.split_at(at + PREFIX.len());
+        shown.push_str(before);
+        let is_other = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
+        let (token, after) = token.split_at(token.find(is_other).unwrap_or(token.len()));
+        if token.len() > ID_LEN {
+            shown.push_str(&token[..ID_LEN]);
+            shown.push('…');
+        } else {
+            shown.push_str(token);
+        }
+        rest = after;
+    }
+    shown.push_str(rest);
+    Cow::Owned(shown)
+}
+
 impl FromStr for TokenText {
     type Err = ParseTokenError;
 
@@ -117,5 +142,16 @@ mod tests {
         for other in ["", "dist_", "ghp_16C7e42F292c6912E7710c838347Ae178B4a", &text[1..], &text.to_uppercase()] {
             assert_eq!(other.parse::<TokenText>(), Err(ParseTokenError::Malformed), "{other}");
         }
+    }
+
+    #[test]
+    fn of_a_token_in_a_text_only_the_id_stays() {
+        let text = TokenText::from_random([1, 2, 3, 4, 5], [7; 32]).reveal();
+        let id = &text[..PREFIX.len() + ID_LEN];
+        let said = format!("no token {text}, and no {}.", &text[..30]);
+        assert_eq!(redacted(&said), format!("no token {id}…, and no {id}…."));
+        assert_eq!(redacted("use dist_ or dist_abc"), "use dist_ or dist_abc");
+        assert_eq!(redacted("nothing"), "nothing");
+        assert_eq!(redacted("dist_é"), "dist_é");
     }
 }

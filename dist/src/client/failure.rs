@@ -76,7 +76,9 @@ impl Failure {
             Some(body) => CliError::from_body(body),
             None => foreign_answer(status, &headers, &url),
         };
-        let again = again(status, retry_after(&headers, now));
+        // Waiting does not make a credential work.
+        let is_final = error.code() == ErrorCode::TooManyAttempts;
+        let again = if is_final { Again::Never } else { again(status, retry_after(&headers, now)) };
         Self { error, again, status: Some(status), headers }
     }
 }

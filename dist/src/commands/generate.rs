@@ -48,7 +48,9 @@ fn sections(command: &Command, name: &str) -> Vec<String> {
     shown
         .flat_map(|command| {
             let name = format!("{name} {}", command.get_name());
-            if command.has_subcommands() { sections(command, &name) } else { vec![section(command, &name)] }
+            let is_group = command.has_subcommands() && command.is_subcommand_required_set();
+            let own = if is_group { None } else { Some(section(command, &name)) };
+            own.into_iter().chain(sections(command, &name)).collect::<Vec<_>>()
         })
         .collect()
 }

@@ -17,7 +17,7 @@ pub(crate) use artifacts::{artifact_table, contents, findings, gates, severity};
 pub(crate) use duration::parse_seconds;
 pub(crate) use log::{render_log, render_oneline};
 pub(crate) use look::{Look, Times};
-pub(crate) use output::{Format, Output, write_json, write_stdout};
+pub(crate) use output::{Format, Output, Reader, json_line, stream_stdout, write_json, write_stdout};
 pub(crate) use report::render_error;
 pub(crate) use size::{parse_size, size};
 pub(crate) use table::{Align, Table, key_values, printable};

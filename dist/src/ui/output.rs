@@ -58,16 +58,44 @@ pub(crate) fn write_json<T: Serialize>(document: &T) -> Result<(), CliError> {
     write_stdout(&format!("{text}\n"))
 }
 
+/// A document on one line of its own.
+///
+/// # Errors
+/// When it has no JSON form.
+pub(crate) fn json_line<T: Serialize>(document: &T) -> Result<String, CliError> {
+    let text = serde_json::to_string(document);
+    text.map(|text| text + "\n")
+        .map_err(|error| CliError::new(ErrorCode::Internal, "the answer has no JSON form").caused_by(error))
+}
+
+/// Whether anybody reads stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// As far as can be told.
+    There,
+    /// The pipe was closed.
+    Gone,
+}
+
 /// Writes text to stdout as it is.
 ///
 /// # Errors
 /// When it cannot be written, unless the reader closed the pipe.
 pub(crate) fn write_stdout(text: &str) -> Result<(), CliError> {
+    stream_stdout(text).map(|_| ())
+}
+
+/// Writes text to stdout as it is, and tells whether more of it would be read.
+///
+/// # Errors
+/// When it cannot be written, unless the reader closed the pipe.
+pub(crate) fn stream_stdout(text: &str) -> Result<Reader, CliError> {
     let mut stdout = anstream::AutoStream::auto(io::stdout().lock());
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(CliError::new(ErrorCode::Io, "cannot write to stdout").caused_by(error))
         }
-        _ => Ok(()),
+        Err(_) => Ok(Reader::Gone),
+        Ok(()) => Ok(Reader::There),
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod audit;
 mod bad_input;
 mod channels;
 mod ci_system;

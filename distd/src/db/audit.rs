@@ -4,13 +4,11 @@ use jiff::Timestamp;
 use objstore::Digest;
 use protocol::AppSlug;
 use protocol::api::{AuditAction, AuditEvent, AuditQuery};
+use protocol::audit_chain::{ChainCheck, ChainSummary, Mark};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::convert::{DbResult, integer, parse, parse_json, parse_opt, time, unsigned};
-
-/// What the first event has for the hash of the event before it.
-const NO_HASH: [u8; 32] = [0; 32];
+use super::convert::{DbResult, corrupt, integer, parse, parse_json, parse_opt, time, unsigned};
 
 /// A change to be recorded, without what the chain adds.
 #[derive(Debug, Clone)]
@@ -31,8 +29,8 @@ pub(crate) struct NewEvent<'a> {
 
 /// Appends an event to the chain, in the transaction of the change that it records.
 pub(crate) fn append(tx: &Transaction<'_>, event: &NewEvent<'_>) -> DbResult<()> {
-    let (seq, previous) = head(tx)?.map_or((1, Digest::from_bytes(NO_HASH)), |(seq, hash)| (seq + 1, hash));
-    let hash = hash(&canonical_event(seq, event, &previous));
+    let (seq, previous) = head(tx)?.map_or((1, Digest::from_bytes(AuditEvent::NO_HASH)), |(seq, hash)| (seq + 1, hash));
+    let event = event.chained(seq, previous);
     tx.prepare_cached(
         "INSERT INTO audit_events (seq, at, actor, token_id, action, app, subject, old, new, reason, address, request_id,
            details, previous_hash, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
@@ -43,7 +41,7 @@ pub(crate) fn append(tx: &Transaction<'_>, event: &NewEvent<'_>) -> DbResult<()>
         event.actor,
         event.token_id,
         event.action.as_str(),
-        event.app.map(AppSlug::as_str),
+        event.app.as_ref().map(AppSlug::as_str),
         event.subject,
         event.old,
         event.new,
@@ -51,10 +49,35 @@ pub(crate) fn append(tx: &Transaction<'_>, event: &NewEvent<'_>) -> DbResult<()>
         event.address,
         event.request_id,
         event.details.to_string(),
-        previous.to_string(),
-        hash.to_string()
+        event.previous_hash.to_string(),
+        event.hash.to_string()
     ])?;
     Ok(())
+}
+
+impl NewEvent<'_> {
+    /// The event as it stands in the chain.
+    fn chained(&self, seq: u64, previous: Digest) -> AuditEvent {
+        let mut event = AuditEvent {
+            seq,
+            at: self.at,
+            actor: self.actor.to_owned(),
+            token_id: self.token_id.map(str::to_owned),
+            action: self.action,
+            app: self.app.cloned(),
+            subject: self.subject.clone(),
+            old: self.old.clone(),
+            new: self.new.clone(),
+            reason: self.reason.map(str::to_owned),
+            address: self.address.clone(),
+            request_id: self.request_id.map(str::to_owned),
+            details: self.details.clone(),
+            previous_hash: previous,
+            hash: previous,
+        };
+        event.hash = event.computed_hash();
+        event
+    }
 }
 
 /// Number and hash of the newest event.
@@ -64,44 +87,65 @@ pub(crate) fn head(connection: &Connection) -> DbResult<Option<(u64, Digest)>> {
     found.map(|(seq, hash)| Ok((seq?, hash?))).transpose()
 }
 
-/// What the hash covers: every column but the hash, as one JSON object with the column names as keys.
-fn canonical_event(seq: u64, event: &NewEvent<'_>, previous: &Digest) -> Value {
-    json!({
-        "seq": seq, "at": time(event.at), "actor": event.actor, "token_id": event.token_id, "action": event.action,
-        "app": event.app, "subject": event.subject, "old": event.old, "new": event.new, "reason": event.reason,
-        "address": event.address, "request_id": event.request_id, "details": event.details, "previous_hash": previous,
-    })
-}
-
-fn hash(event: &Value) -> Digest {
-    Digest::of(&serde_json_canonicalizer::to_vec(event).expect("a JSON value always has a canonical form"))
-}
-
-/// Events newest first, before `before` where it is given.
+/// Events newest first, before `before` where it is given; oldest first where the query has `from`.
 pub(crate) fn list(
     connection: &Connection,
     query: &AuditQuery,
     before: Option<u64>,
     limit: u32,
 ) -> DbResult<Vec<AuditEvent>> {
-    let mut statement = connection.prepare_cached(
+    let order = if query.from.is_some() { "ASC" } else { "DESC" };
+    let mut statement = connection.prepare_cached(&format!(
         "SELECT * FROM audit_events
          WHERE (?1 IS NULL OR app = ?1) AND (?2 IS NULL OR actor = ?2) AND (?3 IS NULL OR action = ?3)
-           AND (?4 IS NULL OR at >= ?4) AND (?5 IS NULL OR seq < ?5)
-         ORDER BY seq DESC LIMIT ?6",
-    )?;
+           AND (?4 IS NULL OR at >= ?4) AND seq < ?5 AND seq > ?6
+         ORDER BY seq {order} LIMIT ?7"
+    ))?;
     let rows = statement.query_and_then(
         params![
             query.app.as_ref().map(AppSlug::as_str),
             query.actor,
             query.action.map(AuditAction::as_str),
             query.since.map(time),
-            before.map(integer),
+            before.map_or(i64::MAX, bound),
+            query.from.map_or(i64::MIN, bound),
             limit
         ],
         read,
     )?;
     rows.collect()
+}
+
+/// A number that came from outside and may be beyond every row.
+fn bound(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+/// Looks at every row of the table, oldest first, as it is there.
+pub(crate) fn check(connection: &Connection, expected: Option<Mark>) -> DbResult<ChainSummary> {
+    let mut check = ChainCheck::new(expected);
+    let mut statement = connection.prepare("SELECT * FROM audit_events ORDER BY seq")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        match read(row).and_then(|event| as_written(row, event)) {
+            Ok(event) => check.push(event),
+            Err(why) => check.push_unreadable(unsigned(row, "seq").unwrap_or(0), why),
+        }
+    }
+    Ok(check.finish())
+}
+
+/// Columns that say the same in other words were not written here either.
+fn as_written(row: &Row<'_>, event: AuditEvent) -> DbResult<AuditEvent> {
+    let columns =
+        [("at", time(event.at)), ("previous_hash", event.previous_hash.to_string()), ("hash", event.hash.to_string())];
+    for (column, written) in columns {
+        let found: String = row.get(column)?;
+        if found != written {
+            return Err(corrupt(column, found, format!("it was written as {written}")));
+        }
+    }
+    Ok(event)
 }
 
 fn read(row: &Row<'_>) -> DbResult<AuditEvent> {

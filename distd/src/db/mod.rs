@@ -146,6 +146,18 @@ impl Drop for Borrowed<'_> {
     }
 }
 
+/// Opens the database of a data directory to look at it, beside whoever else uses it.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub(crate) fn open_existing(data: &Path) -> Result<Connection, OpenError> {
+    let path = data.join(FILE_NAME);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let opened = Connection::open_with_flags(&path, flags);
+    let ready = opened.and_then(|connection| connection.busy_timeout(BUSY_TIMEOUT).map(|()| connection));
+    ready.map_err(|source| OpenError::Sqlite { path, source })
+}
+
 fn transact<T, E: From<rusqlite::Error>>(
     writer: &mut Connection,
     work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,

@@ -9,7 +9,7 @@ use super::extract::{Answer, QueryOf};
 use crate::Server;
 use crate::ops::{self, Caller};
 
-/// Who changed what, newest first. Needs `admin`, or `admin:APP` for the events of one app.
+/// Who changed what, newest first; oldest first after `from`. Needs `admin`, or `admin:APP` for the events of one app.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "audit", operation_id = "audit_list", extensions(("x-requires" = json!("admin"))), params(AuditQuery), security(("token" = [])),
     responses((status = 200, body = AuditPage), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody)))]

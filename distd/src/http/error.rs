@@ -18,12 +18,34 @@ pub struct ApiError {
     status: StatusCode,
     body: ErrorBody,
     header: Option<(HeaderName, HeaderValue)>,
+    refused: Option<Refused>,
+}
+
+/// An answer that keeps someone out, as an extension of the response: what the audit log is told of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Refused {
+    /// What the answer says.
+    pub(crate) code: ErrorCode,
+    /// The scope that would have done.
+    pub(crate) needed: Option<String>,
+}
+
+impl Refused {
+    /// What an error is to the audit log; `None` for one that keeps nobody out.
+    pub(crate) fn of(error: &OpError) -> Option<Self> {
+        let needed = match error {
+            OpError::Forbidden { needed, .. } => Some(needed.clone()),
+            OpError::Unauthenticated(_) | OpError::TooManyAttempts { .. } => None,
+            _ => return None,
+        };
+        Some(Self { code: classify(error).1, needed })
+    }
 }
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Self {
         let body = ErrorBody { code, message: message.into(), hint: None, request_id: None, details: Value::Null };
-        Self { status, body, header: None }
+        Self { status, body, header: None, refused: None }
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -49,6 +71,9 @@ impl IntoResponse for ApiError {
             response.headers_mut().insert(name, value);
         }
         response.extensions_mut().insert(self.body);
+        if let Some(refused) = self.refused {
+            response.extensions_mut().insert(refused);
+        }
         response
     }
 }
@@ -60,6 +85,7 @@ impl From<OpError> for ApiError {
         }
         let (status, code) = classify(&error);
         let mut answer = Self::new(status, code, error.to_string());
+        answer.refused = Refused::of(&error);
         if let Some(hint) = hint(&error) {
             answer = answer.hint(hint);
         }
@@ -67,6 +93,9 @@ impl From<OpError> for ApiError {
             OpError::Unauthenticated(_) => {
                 let challenge = HeaderValue::from_static("Bearer realm=\"dist\"");
                 answer = answer.header(header::WWW_AUTHENTICATE, challenge);
+            }
+            OpError::TooManyAttempts { seconds } => {
+                answer = answer.header(header::RETRY_AFTER, HeaderValue::from(*seconds));
             }
             OpError::UploadOffsetMismatch { actual, .. } => {
                 answer = answer.header(UPLOAD_OFFSET, HeaderValue::from(*actual));
@@ -98,6 +127,7 @@ fn classify(error: &OpError) -> (StatusCode, ErrorCode) {
         OpError::RequestInvalid(_) => (Status::BAD_REQUEST, Code::RequestInvalid),
         OpError::RevisionInvalid(_) => (Status::BAD_REQUEST, Code::RevisionInvalid),
         OpError::Unauthenticated(_) => (Status::UNAUTHORIZED, Code::Unauthenticated),
+        OpError::TooManyAttempts { .. } => (Status::TOO_MANY_REQUESTS, Code::TooManyAttempts),
         OpError::Forbidden { .. } => (Status::FORBIDDEN, Code::Forbidden),
         OpError::AppNotFound(_) => (Status::NOT_FOUND, Code::AppNotFound),
         OpError::ChannelNotFound { .. } => (Status::NOT_FOUND, Code::ChannelNotFound),
@@ -150,6 +180,7 @@ fn hint(error: &OpError) -> Option<String> {
         |candidates: &[String]| (!candidates.is_empty()).then(|| format!("there is: {}", candidates.join(", ")));
     match error {
         OpError::Unauthenticated(_) => Some("send a token that works: Authorization: Bearer dist_…".to_owned()),
+        OpError::TooManyAttempts { seconds } => Some(format!("send a token that works, or wait {seconds} s")),
         OpError::Forbidden { needed, .. } => Some(format!("use a token with the scope {needed}")),
         OpError::AppNotFound(app) => Some(format!("create it: dist app create {app}")),
         OpError::ChannelNotFound { candidates, .. } | OpError::RevisionUnknown { candidates, .. } => {

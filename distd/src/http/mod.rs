@@ -17,11 +17,13 @@ mod openapi;
 mod publishers;
 mod push;
 mod ranges;
+mod refusal;
 mod releases;
 mod reports;
 mod router;
 mod tokens;
 
+pub(crate) use error::Refused;
 pub(crate) use objects::respond;
 pub use openapi::document;
 pub use router::router;

@@ -20,6 +20,9 @@ use crate::ops::{self, Caller, OpError};
 const UPLOAD_COMPLETE: HeaderName = HeaderName::from_static("upload-complete");
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 
+/// Bytes from outside do nothing even where a browser is made to show them.
+const BYTES_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
+
 /// Bytes of an object are the same for ever, but only for those who may read the app.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
 
@@ -152,6 +155,7 @@ fn download_headers(download: &Download) -> HeaderMap {
         (header::ETAG, ascii(&format!("\"{}\"", download.digest))),
         (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
         (header::CACHE_CONTROL, CACHE_CONTROL),
+        (header::CONTENT_SECURITY_POLICY, BYTES_POLICY),
         (header::VARY, HeaderValue::from_static("Authorization")),
         (REPR_DIGEST, ascii(&digest)),
     ])

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use utoipa::OpenApi;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, OpenApi as Document, OpenApiBuilder};
 
@@ -29,7 +30,28 @@ pub(super) fn base() -> Document {
 
 /// The whole document.
 pub fn document() -> Document {
-    router::api().split_for_parts().1
+    let mut document = router::api().split_for_parts().1;
+    for path in document.paths.paths.values_mut() {
+        let operations =
+            [&mut path.get, &mut path.head, &mut path.put, &mut path.post, &mut path.patch, &mut path.delete];
+        operations.into_iter().flatten().for_each(add_common_answers);
+    }
+    document
+}
+
+/// Where a credential can fail, it can fail too often; where a body is taken in, it can take too long.
+fn add_common_answers(operation: &mut Operation) {
+    let has_body = operation.request_body.is_some();
+    let answers = &mut operation.responses.responses;
+    let mut add = |status: &str, like: &str| {
+        if let Some(answer) = answers.get(like).cloned() {
+            answers.entry(status.to_owned()).or_insert(answer);
+        }
+    };
+    add("429", "401");
+    if has_body {
+        add("408", "400");
+    }
 }
 
 /// This document.

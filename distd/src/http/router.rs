@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use protocol::limits;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
@@ -57,6 +57,6 @@ pub fn router(server: Server) -> Router {
         .method_not_allowed_fallback(layer::method_not_allowed)
         .layer(DefaultBodyLimit::max(limits::JSON_BODY_BYTES))
         .layer(CatchPanicLayer::custom(layer::panicked))
-        .layer(from_fn(layer::surround))
+        .layer(from_fn_with_state(server.clone(), layer::surround))
         .with_state(server)
 }

@@ -1,6 +1,9 @@
-//! The audit log.
+//! The audit log: what is in it, and whether it is whole.
+
+use std::path::Path;
 
 use protocol::api::{AuditPage, AuditQuery};
+use protocol::audit_chain::{ChainSummary, Mark};
 use protocol::scope::Need;
 
 use super::page::Page;
@@ -8,10 +11,24 @@ use super::{Caller, OpError};
 use crate::Server;
 use crate::db;
 
-/// Events newest first. Those of one app need `admin` on it, all of them `admin`.
+/// Why a chain could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// There is no database, or it cannot be read.
+    #[error(transparent)]
+    Open(#[from] db::OpenError),
+    /// The table cannot be read.
+    #[error(transparent)]
+    Read(#[from] db::DbError),
+}
+
+/// Events newest first, or oldest first after `from`. Those of one app need `admin` on it, all of them `admin`.
 pub(crate) async fn list(server: &Server, caller: Caller, query: AuditQuery) -> Result<AuditPage, OpError> {
     caller.require(query.app.as_ref().map_or(Need::Admin, Need::AdminApp))?;
     let page = Page::parse(query.after.as_deref(), query.limit)?;
+    if query.from.is_some() && query.after.is_some() {
+        return Err(OpError::RequestInvalid("from and after exclude each other".to_owned()));
+    }
     server
         .db
         .read(move |connection| {
@@ -20,4 +37,13 @@ pub(crate) async fn list(server: &Server, caller: Caller, query: AuditQuery) -> 
             Ok(AuditPage { events, next })
         })
         .await
+}
+
+/// Checks the chain of a data directory, whether or not a server runs on it. Writes nothing.
+///
+/// # Errors
+/// When the database cannot be read. A broken chain is no error: the summary has the faults.
+pub fn verify(data: &Path, expected: Option<Mark>) -> Result<ChainSummary, VerifyError> {
+    let connection = db::open_existing(data)?;
+    Ok(db::audit::check(&connection, expected)?)
 }

@@ -20,6 +20,12 @@ pub enum OpError {
     /// No credential that works.
     #[error("{0}")]
     Unauthenticated(&'static str),
+    /// No credential that works, after too many that did not.
+    #[error("too many requests with credentials that do not work; this one does not work either")]
+    TooManyAttempts {
+        /// Until a failure is told as such again.
+        seconds: u64,
+    },
     /// The token may not do this.
     #[error("{actor} may not do this: it needs the scope {needed}")]
     Forbidden {

@@ -5,7 +5,8 @@
 //! the transaction that makes the change.
 
 pub(crate) mod apps;
-pub(crate) mod audit;
+pub mod audit;
+pub(crate) mod authenticate;
 mod caller;
 pub(crate) mod channels;
 pub(crate) mod commit;
@@ -17,6 +18,7 @@ pub(crate) mod links;
 pub(crate) mod negotiate;
 pub(crate) mod page;
 pub(crate) mod publishers;
+pub(crate) mod refusals;
 pub mod reindex;
 pub(crate) mod releases;
 pub(crate) mod reports;

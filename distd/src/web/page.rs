@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 
+use crate::http::Refused;
 use crate::ops::OpError;
 
 /// A whole page.
@@ -45,7 +46,11 @@ pub(super) fn problem(error: &OpError) -> Response {
             (StatusCode::NOT_FOUND, "There is nothing here", "The address may be old or mistyped. Ask whoever sent it.")
         }
     };
-    (status, page(title, &html! { h1 { (title) } p { (advice) } })).into_response()
+    let mut response = (status, page(title, &html! { h1 { (title) } p { (advice) } })).into_response();
+    if let Some(refused) = Refused::of(error) {
+        response.extensions_mut().insert(refused);
+    }
+    response
 }
 
 /// The one style sheet.

@@ -2,18 +2,23 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod abuse;
 mod access;
+mod audit;
 mod bad_input;
+mod chain;
 mod concurrency;
 mod download;
 mod harness;
 mod inspection;
 mod issuer;
 mod links;
+mod logs;
 mod oidc;
 mod openapi;
 mod pages;
 mod publish;
+mod refusals;
 mod secrecy;
 mod shutdown;
 mod tokens;

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use crate::platform::words;
 
 words! {
+    #[derive(Default)]
     /// Who may see and download an app's releases, or those of a channel.
     Access, "access" {
         /// Anyone who reaches the server.

@@ -64,6 +64,9 @@ pub enum AuditAction {
     /// The key that signs links was replaced.
     #[serde(rename = "key.rotate")]
     KeyRotate,
+    /// A request with a credential was refused.
+    #[serde(rename = "access.refuse")]
+    AccessRefuse,
 }
 
 impl AuditAction {
@@ -86,6 +89,7 @@ impl AuditAction {
         AuditAction::LinkCreate,
         AuditAction::LinkRevoke,
         AuditAction::KeyRotate,
+        AuditAction::AccessRefuse,
     ];
 
     /// The word in SQL and JSON.
@@ -108,6 +112,7 @@ impl AuditAction {
             AuditAction::LinkCreate => "link.create",
             AuditAction::LinkRevoke => "link.revoke",
             AuditAction::KeyRotate => "key.rotate",
+            AuditAction::AccessRefuse => "access.refuse",
         }
     }
 }
@@ -176,6 +181,23 @@ pub struct AuditEvent {
     pub hash: Digest,
 }
 
+impl AuditEvent {
+    /// What `previous_hash` of the first event is: 64 zeros.
+    pub const NO_HASH: [u8; 32] = [0; 32];
+
+    /// The hash that an event with these fields has, whatever its `hash` says. The one rule of the chain, for who writes it
+    /// and who checks it.
+    ///
+    /// # Panics
+    /// Never: an event always has a canonical form.
+    pub fn computed_hash(&self) -> Digest {
+        let mut fields = serde_json::to_value(self).expect("an event has string keys only");
+        fields.as_object_mut().expect("an event is an object").remove("hash");
+        let canonical = serde_json_canonicalizer::to_vec(&fields).expect("a JSON value always has a canonical form");
+        Digest::of(&canonical)
+    }
+}
+
 fn milliseconds<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{at:.3}"))
 }
@@ -183,9 +205,9 @@ fn milliseconds<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S
 /// Some events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AuditPage {
-    /// Newest first.
+    /// Newest first; oldest first where the query has `from`.
     pub events: Vec<AuditEvent>,
-    /// Where the next page begins; absent on the last.
+    /// Where the next page begins, for `after`, or for `from` where the query has it; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
@@ -209,6 +231,9 @@ pub struct AuditQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<String>, format = DateTime)]
     pub since: Option<Timestamp>,
+    /// Only after the event with this `seq`, oldest first; 0 begins at the first event. Excludes `after`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<u64>,
     /// `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,

@@ -1,6 +1,10 @@
-//! `dist audit`: who changed what.
+//! `dist audit`: who changed what, and whether the log of it is whole.
 
-use clap::Args;
+mod export;
+mod follow;
+mod verify;
+
+use clap::{Args, Subcommand};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
@@ -9,13 +13,38 @@ use protocol::{limits, paths};
 use serde_json::Value;
 
 use super::parse_app;
+use crate::client::Client;
 use crate::error::CliError;
 use crate::session::Session;
 use crate::ui::{Align, Look, Table};
 
-/// Show who changed what, newest first
+/// Show who changed what, newest first; verify and export the log
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct AuditArgs {
+    #[command(subcommand)]
+    command: Option<AuditCommand>,
+    #[command(flatten)]
+    filter: Filter,
+    /// Most events to show
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    /// Show new events as they come, below the newest ones; ends with Ctrl-C
+    ///
+    /// Oldest first, one line an event; with --json one JSON document an event.
+    #[arg(long, short)]
+    follow: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    Verify(verify::VerifyArgs),
+    Export(export::ExportArgs),
+}
+
+/// Which events.
+#[derive(Debug, Clone, Args)]
+struct Filter {
     /// Only of this app
     #[arg(long, value_name = "SLUG")]
     app: Option<String>,
@@ -28,9 +57,20 @@ pub(crate) struct AuditArgs {
     /// Only since then: 7d for seven days ago, a date, or a time
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
-    /// Most events to show
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
-    limit: u32,
+}
+
+impl Filter {
+    /// The query for these events, a full page at a time.
+    fn query(self, now: Timestamp) -> Result<AuditQuery, CliError> {
+        Ok(AuditQuery {
+            app: self.app.as_deref().map(parse_app).transpose()?,
+            actor: self.actor,
+            action: self.action,
+            since: self.since.as_deref().map(|text| parse_since(text, now)).transpose()?,
+            limit: Some(limits::PAGE_ROWS_MAX),
+            ..AuditQuery::default()
+        })
+    }
 }
 
 /// Runs `dist audit`.
@@ -38,19 +78,25 @@ pub(crate) struct AuditArgs {
 /// # Errors
 /// What the server refuses.
 pub(crate) async fn run(args: AuditArgs, session: &Session) -> Result<(), CliError> {
-    let since = args.since.as_deref().map(|text| parse_since(text, session.now)).transpose()?;
-    let app = args.app.as_deref().map(parse_app).transpose()?;
-    let client = session.client()?;
-    let mut query = AuditQuery {
-        app,
-        actor: args.actor,
-        action: args.action,
-        since,
-        after: None,
-        limit: Some(limits::PAGE_ROWS_MAX),
-    };
+    match args.command {
+        Some(AuditCommand::Verify(args)) => verify::run(args, session).await,
+        Some(AuditCommand::Export(args)) => export::run(args, session).await,
+        None => {
+            let query = args.filter.query(session.now)?;
+            let client = session.client()?;
+            let newest = newest(&client, query.clone(), args.limit).await?;
+            if args.follow {
+                return follow::run(&client, query, newest.events, session).await;
+            }
+            session.output.answer(&newest, render)
+        }
+    }
+}
+
+/// So many events, newest first.
+async fn newest(client: &Client, mut query: AuditQuery, limit: u32) -> Result<AuditPage, CliError> {
     let mut all = AuditPage { events: Vec::new(), next: None };
-    let mut left = args.limit;
+    let mut left = limit;
     loop {
         query.limit = Some(left.min(limits::PAGE_ROWS_MAX));
         let page: AuditPage = client.get_query(paths::AUDIT, &query).await?;
@@ -60,7 +106,26 @@ pub(crate) async fn run(args: AuditArgs, session: &Session) -> Result<(), CliErr
         all.next.clone_from(&page.next);
         query.after = page.next;
         if is_last {
-            return session.output.answer(&all, render);
+            return Ok(all);
+        }
+    }
+}
+
+/// Every event after `from`, oldest first, a page at a time. `take` says whether it wants more.
+async fn oldest_first(
+    client: &Client,
+    query: &mut AuditQuery,
+    mut take: impl FnMut(Vec<AuditEvent>) -> Result<bool, CliError>,
+) -> Result<bool, CliError> {
+    loop {
+        query.from.get_or_insert(0);
+        let page: AuditPage = client.get_query(paths::AUDIT, query).await?;
+        query.from = page.events.last().map(|event| event.seq).or(query.from);
+        if !take(page.events)? {
+            return Ok(false);
+        }
+        if page.next.is_none() {
+            return Ok(true);
         }
     }
 }
