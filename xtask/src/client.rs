@@ -95,6 +95,16 @@ impl Client {
         Ok(Self { dist: binaries.dist.clone(), url: server.url().to_owned(), token, home })
     }
 
+    /// The address of the server.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The token that it sends.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// The same client for a server that was started again, at another address.
     pub fn move_to(&mut self, server: &Server) {
         server.url().clone_into(&mut self.url);

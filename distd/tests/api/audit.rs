@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use protocol::api::{AuditEvent, AuditPage, Committed, CreatedToken, Whoami};
+use protocol::api::{AuditEvent, AuditPage, Committed, CreatedToken, Links, Whoami};
 use protocol::{AppSlug, Digest, paths};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -102,6 +102,7 @@ impl Stage {
 async fn check(operation: &str) {
     match operation {
         "apps_create" => apps_create().await,
+        "apps_update" => apps_update().await,
         "rules_replace" => rules_replace().await,
         "push_negotiate" => push_negotiate_changes_nothing().await,
         "objects_upload" => objects_upload().await,
@@ -109,7 +110,13 @@ async fn check(operation: &str) {
         "channels_promote" => channels_promote().await,
         "channels_rollback" => channels_rollback().await,
         "tokens_create" => tokens_create().await,
+        "tokens_rotate" => tokens_rotate().await,
         "tokens_revoke" => tokens_revoke().await,
+        "links_create" | "links_revoke" => links().await,
+        "keys_rotate" => keys_rotate().await,
+        "publishers_add" | "publishers_remove" => publishers().await,
+        // Who it records is the token that it makes: `oidc.rs` finds that event and that token, and nothing else.
+        "oidc_exchange" => {}
         other => panic!("{other} changes something and has no entry here: which event does it leave?"),
     }
 }
@@ -225,6 +232,67 @@ async fn tokens_revoke() {
     let done = stage.call(revoke()).await;
     assert_eq!(stage.call(revoke()).await.events, [], "it was revoked already");
     stage.one(&done, &Expected { action: "token.revoke", subject: made.about.id, ..Expected::default() });
+}
+
+async fn apps_update() {
+    let stage = Stage::set().await;
+    let update = || stage.caller.request(Method::PATCH, &paths::app(&acme())).json(&json!({"access": "link"}));
+    let done = stage.call(update()).await;
+    assert_eq!(stage.call(update()).await.events, [], "it is so already");
+    let (old, new) = (Some("token".to_owned()), Some("link".to_owned()));
+    let subject = "acme".to_owned();
+    let expected = Expected { action: "app.update", app: Some("acme"), subject, old, new, ..Expected::default() };
+    stage.one(&done, &expected);
+}
+
+async fn tokens_rotate() {
+    let stage = Stage::set().await;
+    let made: CreatedToken =
+        read(stage.server.admin().post(paths::TOKENS, &json!({"name": "ci", "scopes": ["read:*"]})).await).await;
+    let old = made.about.id;
+    let done = stage.post(&paths::rotate_token(&old), &json!({})).await;
+    let new = done.events[0].new.clone();
+    assert!(new.as_ref().is_some_and(|new| *new != old));
+    let subject = old.clone();
+    stage.one(&done, &Expected { action: "token.rotate", subject, old: Some(old), new, ..Expected::default() });
+}
+
+async fn links() {
+    let (stage, ..) = Stage::with_releases().await;
+    let open = json!({"access": "link"});
+    let _: Value =
+        read(stage.server.admin().request(Method::PATCH, &paths::app(&acme())).json(&open).send().await.unwrap()).await;
+    let done = stage.post(&paths::links(&acme()), &json!({"channel": "beta"})).await;
+    let made: Links = read(stage.caller.get(&paths::links(&acme())).await).await;
+    let expected = |action| {
+        let subject = format!("{} channels/beta", made.links[0].id);
+        Expected { action, app: Some("acme"), subject, ..Expected::default() }
+    };
+    stage.one(&done, &expected("link.create"));
+    let revoke = || stage.caller.request(Method::DELETE, &paths::link(&acme(), &made.links[0].id));
+    let done = stage.call(revoke()).await;
+    stage.one(&done, &expected("link.revoke"));
+    assert_eq!(stage.call(revoke()).await.events, [], "it was revoked already");
+}
+
+async fn keys_rotate() {
+    let stage = Stage::set().await;
+    let done = stage.post(paths::ROTATE_KEY, &json!({"drop_old": true})).await;
+    let subject = done.events[0].subject.clone();
+    assert_eq!(subject.len(), 8, "the id of the new key");
+    stage.one(&done, &Expected { action: "key.rotate", subject, ..Expected::default() });
+}
+
+async fn publishers() {
+    let stage = Stage::set().await;
+    let rule = json!({"kind": "github", "repository_id": 1, "owner_id": 2, "ref": "refs/heads/main",
+        "workflow": "acme/app/.github/workflows/release.yml"});
+    let done = stage.post(&paths::publishers(&acme()), &rule).await;
+    let id = done.events[0].subject.clone();
+    let expected = |action| Expected { action, app: Some("acme"), subject: id.clone(), ..Expected::default() };
+    stage.one(&done, &expected("publisher.add"));
+    let remove = stage.caller.request(Method::DELETE, &paths::publisher(&acme(), &id));
+    stage.one(&stage.call(remove).await, &expected("publisher.remove"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

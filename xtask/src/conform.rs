@@ -1,0 +1,103 @@
+//! `cargo xtask conform`: asks a server of its own everything that its description allows, and much that it does not, and holds
+//! each answer against the description. The asking is done by schemathesis.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::{
+    client::Client,
+    process,
+    server::Server,
+    tools::{self, PYTHON, VENV},
+    workspace::{self, Profile},
+};
+
+/// The one version whose verdicts are known.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
+/// What it looks at in each answer: never a 5xx, and status, media type, headers and body as described.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+                      response_headers_conformance,response_schema_conformance";
+
+/// Operations that would take the token away from under the rest.
+const SELF_DESTROYING: [&str; 2] = ["tokens_revoke", "tokens_rotate"];
+
+/// What `cargo xtask conform` is told.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Requests that are made up for each operation
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    examples: u32,
+}
+
+/// Builds, asks, and tells what did not conform.
+///
+/// # Errors
+/// When an answer is not as described, or something is missing to ask with.
+pub fn run(options: &Options) -> Result<()> {
+    tools::ensure(&[PYTHON, VENV])?;
+    let schemathesis = install()?;
+    let binaries = workspace::build(Profile::Dev)?;
+    let folder = tempfile::Builder::new().prefix("dist-conform-").tempdir().context("cannot create a folder")?;
+    let data = folder.path().join("data");
+    let server = Server::start(&binaries.distd, &data)?;
+    let client = Client::new(&binaries, &server, &data)?;
+    publish(&client, folder.path())?;
+    ask(&schemathesis, &client, options.examples, &SELF_DESTROYING, false, folder.path())?;
+    // By a client of their own, whose token they may take.
+    let other = Client::new(&binaries, &server, &data)?;
+    ask(&schemathesis, &other, options.examples, &SELF_DESTROYING, true, folder.path())?;
+    server.stop()
+}
+
+/// Something to be found: an app that links open, with a release on a channel.
+fn publish(client: &Client, folder: &Path) -> Result<()> {
+    let project = folder.join("project");
+    fs::create_dir(&project)?;
+    fs::copy(workspace::root().join("fixtures/ContactManager.apk"), project.join("acme.apk"))?;
+    fs::write(project.join("dist.json"), r#"{"app":"acme","version":"1.0","channel":"beta","artifacts":[{"path":"acme.apk"}]}"#)?;
+    process::read(client.command().args(["app", "create", "acme", "--access", "link"]))?;
+    process::read(client.command().arg("push").current_dir(&project))?;
+    process::read(client.command().args(["link", "create", "acme@beta"]))?;
+    Ok(())
+}
+
+/// Asks the operations named, or all others.
+fn ask(program: &Path, client: &Client, examples: u32, named: &[&str], only: bool, folder: &Path) -> Result<()> {
+    let flag = if only { "--include-operation-id" } else { "--exclude-operation-id" };
+    let mut command = Command::new(program);
+    command
+        .arg("run")
+        .arg(format!("{}/api/v1/openapi.json", client.url()))
+        .args(["--header", &format!("Authorization: Bearer {}", client.token()), "--checks", CHECKS])
+        .args(["--phases", "examples,coverage,fuzzing", "--generation-deterministic", "--continue-on-failure"])
+        .args(["--max-examples", &examples.to_string(), "--no-color"])
+        .current_dir(folder);
+    for operation in named {
+        command.args([flag, operation]);
+    }
+    let said = process::read(&mut command).context("an answer is not as the description says")?;
+    let summary = said.lines().filter(|line| line.contains("generated") || line.contains("Tested:"));
+    summary.for_each(|line| println!("{}", line.trim()));
+    Ok(())
+}
+
+/// The program in an environment of its own, kept under `target/`.
+fn install() -> Result<PathBuf> {
+    let folder = workspace::root().join("target/schemathesis");
+    let program = folder.join("bin/schemathesis");
+    let marker = folder.join(SCHEMATHESIS);
+    if marker.exists() && program.exists() {
+        return Ok(program);
+    }
+    process::read(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    process::read(Command::new(folder.join("bin/pip")).args(["install", "--quiet", SCHEMATHESIS]))?;
+    fs::write(marker, "")?;
+    Ok(program)
+}
