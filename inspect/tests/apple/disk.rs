@@ -229,7 +229,7 @@ fn more_than_the_limit_is_not_unpacked() {
     let image = made("hfs-zlib.dmg");
     let limits = Limits { total_bytes: 100_000, ..Limits::default() };
     let report = inspect(std::io::Cursor::new(&image), image.len() as u64, &limits).unwrap();
-    assert_eq!(codes(&report), ["unsigned", "file-system-unreadable"]);
+    assert_eq!(codes(&report), ["unsigned", "entry-unreadable"]);
 }
 
 /// Flips bits where file systems say where things are.
