@@ -18,6 +18,8 @@ pub mod certificates;
 pub mod compression;
 mod detect;
 mod executable;
+mod files;
+mod filesystems;
 mod format;
 pub mod formats;
 mod input;

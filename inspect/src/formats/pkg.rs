@@ -13,9 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use self::xar::{File, Xar};
 use self::xml::Element;
-use super::app_zip::report_signature;
 use crate::Entry;
-use crate::apple::SignatureState;
+use crate::apple::{SignatureState, report_signature};
 use crate::certificates::{Certificate, parse_certificate};
 use crate::input::Input;
 use crate::notes::{Notes, Unreadable};

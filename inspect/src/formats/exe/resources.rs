@@ -6,6 +6,10 @@ use super::headers::Image;
 use super::malformed;
 use crate::input::Input;
 
+/// `RT_ICON`: one picture.
+pub(super) const ICON: u32 = 3;
+/// `RT_GROUP_ICON`: the pictures of one icon.
+pub(super) const ICON_GROUP: u32 = 14;
 /// `RT_RCDATA`: bytes of the program's own.
 pub(super) const RAW: u32 = 10;
 /// `RT_VERSION`.
@@ -49,9 +53,15 @@ impl Resources {
         self.listed.iter().find(|resource| resource.kind == Name::Number(kind))
     }
 
+    /// A numbered resource of a numbered type.
+    pub(super) fn get(&self, kind: u32, name: u32) -> Option<&Resource> {
+        let is = |resource: &&Resource| resource.kind == Name::Number(kind) && resource.name == Name::Number(name);
+        self.listed.iter().find(is)
+    }
+
     /// Whether there is a numbered resource of a numbered type.
     pub(super) fn has(&self, kind: u32, name: u32) -> bool {
-        self.listed.iter().any(|resource| resource.kind == Name::Number(kind) && resource.name == Name::Number(name))
+        self.get(kind, name).is_some()
     }
 
     /// Whether there is a numbered resource of a named type.
@@ -62,6 +72,16 @@ impl Resources {
 }
 
 impl Resource {
+    pub(super) fn size_bytes(&self) -> u32 {
+        self.size_bytes
+    }
+
+    /// All of it; the caller has bounded its size.
+    pub(super) fn read_whole<R: Read + Seek>(&self, input: &mut Input<R>) -> io::Result<Vec<u8>> {
+        input.read_at(self.file_offset, self.size_bytes as usize)
+    }
+
+    /// Its first bytes.
     pub(super) fn read<R: Read + Seek>(&self, input: &mut Input<R>) -> io::Result<Vec<u8>> {
         input.read_at(self.file_offset, self.size_bytes.min(RESOURCE_BYTES) as usize)
     }
