@@ -24,6 +24,7 @@ mod input;
 mod inspection;
 mod limits;
 mod notes;
+mod public_key;
 mod report;
 mod tar_entries;
 mod zip_kind;
