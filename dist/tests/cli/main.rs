@@ -5,6 +5,7 @@
 mod bad_input;
 mod channels;
 mod harness;
+mod inspect;
 mod proxy;
 mod publish;
 mod pull;
