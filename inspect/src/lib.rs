@@ -26,6 +26,7 @@ mod input;
 mod inspection;
 mod limits;
 mod notes;
+mod public_key;
 mod report;
 mod summary;
 mod tar_entries;

@@ -5,6 +5,7 @@
 mod bad_input;
 mod channels;
 mod harness;
+mod inspect;
 mod inspection;
 mod proxy;
 mod publish;

@@ -15,7 +15,7 @@ use crate::input::Input;
 use crate::notes::{Notes, Unreadable};
 
 pub use authenticode::Authenticode;
-pub(crate) use authenticode::parse_claims;
+pub(crate) use authenticode::{Claim, Hasher, parse_claims, report as report_signatures};
 pub use installer::Installer;
 pub use version::Version;
 
