@@ -26,8 +26,7 @@ const HEAD: usize = 512;
 pub fn detect<R: Read + Seek>(input: &mut R, size_bytes: u64, file_name: &str) -> io::Result<Detected> {
     let head = read_up_to(input, 0, HEAD)?;
     if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
-        input.seek(SeekFrom::Start(0))?;
-        let zip = zip_kind::detect(&mut *input).unwrap_or(Detected { format: Format::Zip, arch: None });
+        let zip = zip_kind::detect(&mut *input, size_bytes).unwrap_or(Detected { format: Format::Zip, arch: None });
         return Ok(Detected { arch: zip.arch.or_else(|| arch::of_file_name(file_name)), ..zip });
     }
     let found = detect_binary(&head, input)?;
