@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
-use lzma_rust2::XzReader;
+use lzma_rust2::{Action, Status, XzStream};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,7 @@ pub(crate) fn decompress<'a>(compression: Compression, input: impl Read + 'a, me
         Compression::Bzip2 => Box::new(MultiBzDecoder::new(input)),
         Compression::Xz => {
             let memory_kib = u32::try_from(memory_bytes / 1024).unwrap_or(u32::MAX);
-            Box::new(XzReader::new_mem_limit(input, true, memory_kib))
+            Box::new(XzStreams { input, decoder: XzStream::new_mem_limit(true, memory_kib), is_finished: false })
         }
         Compression::Zstd => Box::new(ZstdFrames::new(input, memory_bytes)),
         Compression::Lzma => Box::new(Refused),
@@ -84,6 +84,35 @@ struct Refused;
 impl Read for Refused {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         Err(io::Error::new(io::ErrorKind::Unsupported, "compressed as LZMA without a container, which is not read"))
+    }
+}
+
+/// xz through the decoder that takes bytes as they come. The crate's `XzReader` goes from one stream to the next by
+/// recursion, so that a file of many empty ones would take the whole stack, and makes room for as many index records as
+/// the file claims.
+struct XzStreams<R> {
+    input: R,
+    decoder: XzStream,
+    is_finished: bool,
+}
+
+impl<R: BufRead> Read for XzStreams<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while !self.is_finished && !buffer.is_empty() {
+            let available = self.input.fill_buf()?;
+            let is_end = available.is_empty();
+            let action = if is_end { Action::Finish } else { Action::Run };
+            let step = self.decoder.process(available, buffer, action)?;
+            self.input.consume(step.bytes_consumed);
+            self.is_finished = step.status == Status::StreamEnd;
+            if step.bytes_produced > 0 {
+                return Ok(step.bytes_produced);
+            }
+            if is_end && !self.is_finished {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the xz stream breaks off"));
+            }
+        }
+        Ok(0)
     }
 }
 

@@ -55,7 +55,9 @@ fn read_entries<R: Read + Seek>(
     let (most, total_bytes) = (notes.limits.entries, notes.limits.total_bytes);
     let look = |entry: &TarEntry, bytes: &mut dyn Read| contents.add(entry, bytes, notes);
     if compression == Compression::None {
-        return tar_entries::visit(tar::Archive::new(input).entries_with_seek()?, most, look);
+        let visited = tar_entries::visit(tar::Archive::new(&mut *input).entries_with_seek()?, most, look)?;
+        // Seeking over an entry does not notice where the file ends.
+        return if contents.end > input.len() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(visited) };
     }
     let bytes = compression::decompress(compression, input, MEMORY_BYTES);
     let bounded = Bounded { inner: bytes, left_bytes: compression.patience_bytes().min(total_bytes) };
@@ -69,6 +71,8 @@ struct Contents {
     executables: Vec<Executable>,
     outside: Option<String>,
     entries: usize,
+    /// Where the last entry ends, as claimed.
+    end: u64,
 }
 
 #[derive(Debug, Default)]
@@ -82,6 +86,7 @@ enum Top {
 impl Contents {
     fn add(&mut self, entry: &TarEntry, bytes: &mut dyn Read, notes: &mut Notes<'_>) -> io::Result<bool> {
         self.entries += 1;
+        self.end = self.end.max(entry.end);
         let path = entry.path.strip_prefix("./").unwrap_or(&entry.path);
         if is_outside(path) {
             self.outside.get_or_insert_with(|| cut(path, 200));

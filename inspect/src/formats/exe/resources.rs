@@ -19,6 +19,8 @@ pub(super) const MANIFEST: u32 = 24;
 
 /// Entries of one directory that are looked at.
 const ENTRIES: usize = 256;
+/// Entries of all directories together; those of a large program are some thousands, those of a loop have no end.
+const ALL_ENTRIES: usize = 20_000;
 /// Resources that are kept.
 const RESOURCES: usize = 2_048;
 /// One resource that is read; manifests and versions take a few kilobytes.
@@ -90,7 +92,7 @@ impl Resource {
 pub(super) fn read<R: Read + Seek>(input: &mut Input<R>, image: &Image) -> io::Result<Resources> {
     let Some((address, _)) = image.resources else { return Ok(Resources::default()) };
     let root = image.file_offset(address).ok_or_else(|| malformed("they lie in no section"))?;
-    let mut tree = Tree { input, image, root };
+    let mut tree = Tree { input, image, root, left: ALL_ENTRIES };
     let mut listed = Vec::new();
     for (kind, kind_at) in tree.directory(0)? {
         for (name, name_at) in tree.directory(kind_at)? {
@@ -103,10 +105,15 @@ pub(super) fn read<R: Read + Seek>(input: &mut Input<R>, image: &Image) -> io::R
     Ok(Resources { listed })
 }
 
+/// Why a tree is given up.
+const TOO_MANY: &str = "their directories have more entries than are looked at; they may lead to themselves";
+
 struct Tree<'a, R> {
     input: &'a mut Input<R>,
     image: &'a Image,
     root: u64,
+    /// Entries that may still be looked at.
+    left: usize,
 }
 
 impl<R: Read + Seek> Tree<'_, R> {
@@ -117,6 +124,7 @@ impl<R: Read + Seek> Tree<'_, R> {
         let count =
             |at: usize| header.get(at..at + 2).map_or(0, |raw| usize::from(u16::from_le_bytes([raw[0], raw[1]])));
         let wanted = (count(12) + count(14)).min(ENTRIES);
+        self.left = self.left.checked_sub(wanted.max(1)).ok_or_else(|| malformed(TOO_MANY))?;
         let rows = self.input.read_at(start + 16, wanted * 8)?;
         let (rows, _) = rows.as_chunks::<8>();
         rows.iter()
