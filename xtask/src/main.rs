@@ -30,6 +30,8 @@ enum Task {
     Bench(xtask::bench::Options),
     /// Kill the server at random moments during pushes and check what is left
     Crash(xtask::crash::Options),
+    /// Look for files that inspection does not bear
+    Fuzz(xtask::fuzz::Options),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Task::Demo(options) => xtask::demo::run(&options),
         Task::Bench(options) => xtask::bench::run(&options),
         Task::Crash(options) => xtask::crash::run(&options),
+        Task::Fuzz(options) => xtask::fuzz::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
