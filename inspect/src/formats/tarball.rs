@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use serde::{Deserialize, Serialize};
 
 use crate::Entry;
-use crate::compression::{self, Compression, MEMORY_BYTES};
+use crate::compression::{self, Compression, MEMORY_BYTES, Patience};
 use crate::executable::{self, Executable, HEAD_BYTES, MAX_EXECUTABLES};
 use crate::input::Input;
 use crate::notes::{Notes, Unreadable};
@@ -59,9 +59,10 @@ fn read_entries<R: Read + Seek>(
         // Seeking over an entry does not notice where the file ends.
         return if contents.end > input.len() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(visited) };
     }
-    let bytes = compression::decompress(compression, input, MEMORY_BYTES);
-    let bounded = Bounded { inner: bytes, left_bytes: compression.patience_bytes().min(total_bytes) };
-    tar_entries::visit(tar::Archive::new(bounded).entries()?, most, look)
+    let patience = Patience::new(total_bytes);
+    let bytes = compression::decompress(compression, input, MEMORY_BYTES, &patience);
+    let visited = tar_entries::visit(tar::Archive::new(bytes).entries()?, most, look);
+    visited.map_err(|error| if patience.is_exhausted() { io::Error::other(Impatient) } else { error })
 }
 
 /// What was seen on the way.
@@ -149,7 +150,7 @@ impl Contents {
                 );
                 return Ok(false);
             }
-            Err(error) if is_impatient(&error) => {
+            Err(error) if error.get_ref().is_some_and(|inner| inner.is::<Impatient>()) => {
                 notes.info("archive-not-read-to-end", format!("Only the first {seen} entries were read: {error}."));
                 return Ok(false);
             }
@@ -163,43 +164,10 @@ impl Contents {
     }
 }
 
-/// Hands out so many bytes, then fails in a way that [`is_impatient`] knows.
-struct Bounded<R> {
-    inner: R,
-    left_bytes: u64,
-}
-
+/// Why a whole archive is not read whole.
 #[derive(Debug, thiserror::Error)]
-#[error("the rest is larger than what is decompressed")]
+#[error("decompressing the rest takes longer than is waited for")]
 struct Impatient;
-
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.left_bytes == 0 && !buffer.is_empty() {
-            return Err(io::Error::other(Impatient));
-        }
-        let wanted = buffer.len().min(usize::try_from(self.left_bytes).unwrap_or(usize::MAX));
-        let read = self.inner.read(&mut buffer[..wanted])?;
-        self.left_bytes -= read as u64;
-        Ok(read)
-    }
-}
-
-/// The tar crate wraps errors in its own; the innermost tells.
-fn is_impatient(error: &io::Error) -> bool {
-    let mut next: Option<&(dyn std::error::Error + 'static)> = error.get_ref().map(|inner| inner as _);
-    for _ in 0..8 {
-        let Some(error) = next else { return false };
-        if error.is::<Impatient>() {
-            return true;
-        }
-        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
-    }
-    false
-}
 
 fn is_outside(path: &str) -> bool {
     path.starts_with('/') || path.split('/').any(|part| part == "..")

@@ -4,7 +4,7 @@ use std::io::{Read, Seek};
 
 use flate2::read::ZlibDecoder;
 
-use crate::compression::{Compression, decompress};
+use crate::compression::{Compression, Patience, decompress};
 use crate::input::Input;
 
 /// What a decompressor may take for its dictionary: blocks have at most 1 MiB.
@@ -42,16 +42,18 @@ impl Packing {
     ) -> Result<Vec<u8>, String> {
         const KIB: u64 = 1024;
         let len = most as u64;
-        let cost = match self {
-            Self::Zlib => len.max(64 * KIB),
-            Self::Zstd => len.max(256 * KIB) * 2,
-            Self::Xz => len.max(256 * KIB) * 5,
+        let (compression, beginning) = match self {
+            Self::Zlib => (Compression::Gzip, 64 * KIB),
+            Self::Zstd => (Compression::Zstd, 256 * KIB),
+            Self::Xz => (Compression::Xz, 256 * KIB),
         };
+        let cost = compression.cost(packed.len() as u64, len.max(beginning));
         input.spend(cost).map_err(|error| error.to_string())?;
+        let patience = Patience::new(cost.saturating_mul(2));
         let mut reader: Box<dyn Read + '_> = match self {
             Self::Zlib => Box::new(ZlibDecoder::new(packed)),
-            Self::Xz => decompress(Compression::Xz, packed, MEMORY_BYTES),
-            Self::Zstd => decompress(Compression::Zstd, packed, MEMORY_BYTES),
+            Self::Xz => decompress(Compression::Xz, packed, MEMORY_BYTES, &patience),
+            Self::Zstd => decompress(Compression::Zstd, packed, MEMORY_BYTES, &patience),
         };
         let mut bytes = Vec::new();
         reader.by_ref().take(len).read_to_end(&mut bytes).map_err(|error| error.to_string())?;

@@ -5,10 +5,10 @@ use std::io::{self, Read, Seek};
 use bzip2::read::BzDecoder;
 use flate2::read::ZlibDecoder;
 use lzfse_rust::LzfseRingDecoder;
-use lzma_rust2::XzReader;
 
 use super::adc;
 use super::koly::{Koly, RUN_LEN, SECTOR_BYTES, runs, u32_at, u64_at};
+use crate::compression::{Compression, Patience, decompress};
 use crate::filesystems::Blocks;
 use crate::input::Input;
 
@@ -19,7 +19,7 @@ const KEPT: usize = 8;
 /// All that is kept unpacked.
 const KEPT_BYTES: usize = 8 * 1024 * 1024;
 /// Dictionary of a run in xz, which is never larger than what `hdiutil` puts in a run.
-const XZ_KIB: u32 = 16 * 1024;
+const XZ_BYTES: u64 = 16 * 1024 * 1024;
 
 /// How the blocks of a run are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,15 +61,15 @@ impl Packing {
         }
     }
 
-    /// What unpacking `bytes` bytes is charged with, in bytes of zlib: what takes as long. Beginning costs too, so
-    /// that an image of tiny runs is no way around the limit.
-    fn cost(self, bytes: u64) -> u64 {
+    /// What unpacking a run is charged with. Beginning costs too, so that an image of tiny runs is no way around the
+    /// limit.
+    fn cost(self, packed_bytes: u64, bytes: u64) -> u64 {
         const KIB: u64 = 1024;
         match self {
             Self::Zeros | Self::Raw => bytes,
-            Self::Adc | Self::Zlib | Self::Lzfse => bytes.max(64 * KIB),
-            Self::Bzip2 => bytes.max(256 * KIB) * 14,
-            Self::Xz => bytes.max(1024 * KIB) * 5,
+            Self::Adc | Self::Zlib | Self::Lzfse => Compression::Gzip.cost(packed_bytes, bytes.max(64 * KIB)),
+            Self::Bzip2 => Compression::Bzip2.cost(packed_bytes, bytes.max(256 * KIB)),
+            Self::Xz => Compression::Xz.cost(packed_bytes, bytes.max(1024 * KIB)),
         }
     }
 }
@@ -125,7 +125,8 @@ impl<'a, R: Read + Seek> Disk<'a, R> {
         if run.size_bytes > RUN_BYTES || run.packed_bytes > RUN_BYTES {
             return Err(io::Error::other(format!("a run of {} bytes, which is not unpacked", run.size_bytes)));
         }
-        self.input.spend(run.packing.cost(run.size_bytes))?;
+        let cost = run.packing.cost(run.packed_bytes, run.size_bytes);
+        self.input.spend(cost)?;
         let packed = self.input.read_at(run.file_offset, usize::try_from(run.packed_bytes).unwrap_or(0))?;
         let mut bytes = Vec::new();
         match run.packing {
@@ -136,7 +137,8 @@ impl<'a, R: Read + Seek> Disk<'a, R> {
                 decoder.reader_bytes(&packed).take(run.size_bytes).read_to_end(&mut bytes)
             }
             Packing::Xz => {
-                let reader = XzReader::new_mem_limit(&packed[..], true, XZ_KIB);
+                let patience = Patience::new(cost.saturating_mul(2));
+                let reader = decompress(Compression::Xz, &packed[..], XZ_BYTES, &patience);
                 reader.take(run.size_bytes).read_to_end(&mut bytes)
             }
             Packing::Adc => adc::unpack(&packed, usize::try_from(run.size_bytes).unwrap_or(0), &mut bytes),
