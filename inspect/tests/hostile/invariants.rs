@@ -11,6 +11,7 @@ const FIELDS: usize = 4;
 const FINDINGS: usize = 2_000;
 
 /// Inspects bytes and holds the report to everything that this file says.
+#[allow(dead_code, reason = "only the fuzz targets call it")]
 pub fn inspect(bytes: &[u8]) -> Report {
     let limits = Limits::default();
     let report = inspect::inspect(Cursor::new(bytes), bytes.len() as u64, &limits).expect("bytes in memory are read");
