@@ -282,7 +282,8 @@ fn summarize_windows(details: &Details, is_wrong: bool) -> Summary {
             ..authenticode(msi.is_signed, &msi.signatures)
         },
         Details::Msix(msix) => Summary {
-            title: msix.display_name.clone(),
+            // `ms-resource:` names a text in the resources, which are not read.
+            title: msix.display_name.clone().filter(|name| !name.starts_with("ms-resource:")),
             id: msix.name.clone(),
             version: msix.version.clone(),
             minimum_os: msix.minimum_os_version.clone(),
