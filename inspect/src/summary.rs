@@ -206,8 +206,8 @@ fn team_of(certificate: &Certificate) -> Option<String> {
 /// A signature that names a newer one which is not there holds for bytes that were signed, and Android refuses them all the
 /// same.
 fn summarize_apk(apk: &Apk, is_stripped: bool) -> Summary {
-    let has_failed = is_stripped
-        || apk.signatures.iter().any(|signature| signature.verification == Verification::Failed);
+    let has_failed =
+        is_stripped || apk.signatures.iter().any(|signature| signature.verification == Verification::Failed);
     let mut signers: Vec<String> = apk
         .signatures
         .iter()
@@ -301,9 +301,9 @@ fn summarize_windows(details: &Details, is_wrong: bool) -> Summary {
 }
 
 fn authenticode(is_signed: bool, signatures: &[Authenticode]) -> Summary {
-    let is_wrong = signatures.iter().any(|signature| {
-        signature.is_digest_verified == Some(false) || signature.is_signature_verified == Some(false)
-    });
+    let is_wrong = signatures
+        .iter()
+        .any(|signature| signature.is_digest_verified == Some(false) || signature.is_signature_verified == Some(false));
     let signing = match (is_signed, is_wrong) {
         (false, _) => Signing::Unsigned,
         (true, true) => Signing::Invalid,

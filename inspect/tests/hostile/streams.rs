@@ -67,14 +67,14 @@ fn a_gzip_bomb_is_left_unfinished() {
 
 #[test]
 fn an_xz_bomb_is_left_unfinished() {
-    let report = held(|| xz(&[header("zeros", b'0', &octal(1 << 30)), vec![0; 110 * MIB]].concat()));
+    let report = held(|| xz(&[header("zeros", b'0', &octal(1 << 30)), vec![0; 140 * MIB]].concat()));
     assert!(!is_complete(&report));
     message(&report, "archive-not-read-to-end");
 }
 
 #[test]
 fn a_bzip2_bomb_is_left_unfinished() {
-    let report = held(|| bzip2(&[header("zeros", b'0', &octal(1 << 30)), vec![0; 110 * MIB]].concat()));
+    let report = held(|| bzip2(&[header("zeros", b'0', &octal(1 << 30)), vec![0; 48 * MIB]].concat()));
     assert!(!is_complete(&report));
     message(&report, "archive-not-read-to-end");
 }
@@ -184,14 +184,18 @@ fn dictionaries_that_are_too_large_are_refused() {
 fn sizes_of_tar_entries_that_are_lies_are_named() {
     let mut huge = [0xff; 12];
     huge[0] = 0x80;
-    for (size, kind) in
-        [(octal(7 << 30), b'0'), (*b"77777777777\0", b'0'), (huge, b'0'), (octal(7 << 30), b'S'), (huge, b'S')]
-    {
+    for (size, kind, seen) in [
+        (octal(7 << 30), b'0', 2),
+        (*b"77777777777\0", b'0', 2),
+        (huge, b'0', 1),
+        (octal(7 << 30), b'S', 2),
+        (huge, b'S', 1),
+    ] {
         let bytes = [header("acme/a", b'0', &octal(0)), header("acme/b", kind, &size), vec![1; 2_000]].concat();
         for bytes in [gzip(&[(&bytes, 1)]), bytes] {
             let report = held(|| bytes);
-            let named = report.findings.iter().find(|finding| finding.code == "archive-damaged");
-            assert!(named.is_some_and(|finding| finding.message.contains("after 2 entries")), "{report:?}");
+            let why = message(&report, "archive-damaged");
+            assert!(why.contains(&format!("after {seen} entries")), "{} {why}", char::from(kind));
         }
     }
 }
@@ -200,12 +204,12 @@ fn sizes_of_tar_entries_that_are_lies_are_named() {
 fn names_and_attributes_of_tar_entries_that_are_gibibytes_long_are_cut() {
     for kind in [b'L', b'x', b'g', b'K'] {
         let name = vec![b'a'; MIB];
-        let report = held(|| gzip(&[(&header("long", kind, &octal(4 << 30)), 1), (&name, 440)]));
+        let report = held(|| gzip(&[(&header("long", kind, &octal(4 << 30)), 1), (&name, 64)]));
         assert_eq!(message(&report, "archive-unreadable"), "tar archive: unexpected EOF during skip");
         let report = held(|| {
             let long =
                 [header("long", kind, &octal(65_536)), vec![b'a'; 65_536], header("a", b'0', &octal(0))].concat();
-            gzip(&[(&long, 6_000)])
+            gzip(&[(&long, 1_000)])
         });
         assert_eq!(report.format, Format::Tarball);
     }

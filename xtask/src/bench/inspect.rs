@@ -18,7 +18,7 @@ use super::{
 use crate::{
     fixtures, process,
     tools::{self, OPENSSL, STRACE, Tool},
-    workspace::{self, Profile},
+    workspace,
 };
 
 /// Lists an archive by its directory.
@@ -56,7 +56,7 @@ struct Figures {
 
 pub(super) fn run(options: &Options) -> Result<()> {
     tools::ensure(&[OPENSSL, STRACE, UNZIP, TIME])?;
-    let dist = workspace::build(Profile::Release)?.dist;
+    let dist = workspace::build_client()?;
     let folder = super::folder()?;
     let bytes = options.size_mb * 1_000_000;
     let files = [
