@@ -106,7 +106,7 @@ fn add_seeds(target: &str, corpus: &Path) -> Result<usize> {
         seeds.extend(files_of(&root.join("inspect/fuzz/seeds").join(name)));
         seeds.extend(files_of(&root.join("inspect/fuzz/corpus-kept").join(name)));
     }
-    let fixtures = [root.join("fixtures"), metadata.target_directory.join("fixtures")];
+    let fixtures = [root.join("fixtures"), root.join("inspect/tests/data"), metadata.target_directory.join("fixtures")];
     seeds.extend(fixtures.iter().flat_map(|folder| files_of(folder)).filter(|file| is_all || is_of(target, file)));
     let mut count = 0;
     for seed in seeds {

@@ -57,6 +57,9 @@ struct Seed {
 fn seeds() -> Vec<Seed> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files: Vec<PathBuf> = files_of(&root.join("../fixtures"));
+    files.extend(
+        files_of(&root.join("tests/data")).into_iter().filter(|file| file.extension().is_some_and(|it| it == "dmg")),
+    );
     for folder in fs::read_dir(root.join("fuzz/seeds")).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
         files.extend(files_of(&folder.path()));
     }
