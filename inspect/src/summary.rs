@@ -181,9 +181,10 @@ fn summarize_dmg(dmg: &Dmg) -> Summary {
     let image = Summary { stapled: Some(dmg.stapled), ..apple(&dmg.signature) };
     let Some(app) = dmg.app.as_ref().map(summarize_mac_app) else { return image };
     let is_image_stronger = image.signing.strength() > app.signing.strength();
-    let (signing, team_id) = match is_image_stronger {
-        true => (image.signing, image.team_id.or(app.team_id)),
-        false => (app.signing, app.team_id.or(image.team_id)),
+    let (signing, team_id) = if is_image_stronger {
+        (image.signing, image.team_id.or(app.team_id))
+    } else {
+        (app.signing, app.team_id.or(image.team_id))
     };
     Summary { signing, team_id, stapled: Some(dmg.stapled || app.stapled == Some(true)), ..app }
 }

@@ -150,7 +150,7 @@ impl Contents {
                 );
                 return Ok(false);
             }
-            Err(error) if error.get_ref().is_some_and(|inner| inner.is::<Impatient>()) => {
+            Err(error) if is_impatient(&error) => {
                 notes.info("archive-not-read-to-end", format!("Only the first {seen} entries were read: {error}."));
                 return Ok(false);
             }
@@ -168,6 +168,10 @@ impl Contents {
 #[derive(Debug, thiserror::Error)]
 #[error("decompressing the rest takes longer than is waited for")]
 struct Impatient;
+
+fn is_impatient(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Impatient>)
+}
 
 fn is_outside(path: &str) -> bool {
     path.starts_with('/') || path.split('/').any(|part| part == "..")

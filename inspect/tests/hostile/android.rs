@@ -99,7 +99,7 @@ fn pools_of_strings_that_claim_billions_are_read_as_far_as_they_go() {
     assert_eq!(apk.package.as_deref(), Some("com.acme"));
 }
 
-/// One value of resource 0x7f01_0000 that refers to `to`.
+/// One value of resource `0x7f01_0000` that refers to `to`.
 fn reference(to: u32) -> Vec<u8> {
     let entry = [words(&[8, 0]), words(&[0x0100_0008, to])].concat();
     let config = words(&[28, 0, 0, 0, 0, 0, 0]);
@@ -113,7 +113,7 @@ fn table(types: &[u8]) -> Vec<u8> {
     chunk(2, 12, &[words(&[1]), pool(1, &[b"a"]), package].concat())
 }
 
-/// A manifest whose every value is resource 0x7f01_0000.
+/// A manifest whose every value is resource `0x7f01_0000`.
 fn referring() -> Vec<u8> {
     let strings: [&[u8]; 9] = [
         b"label",

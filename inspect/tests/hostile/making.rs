@@ -23,7 +23,7 @@ pub(crate) struct Packed {
     pub(crate) name: Vec<u8>,
     pub(crate) data: Vec<u8>,
     /// What the headers say that `data` has, which is left out where `offset` points elsewhere.
-    pub(crate) packed_bytes: u32,
+    pub(crate) compressed_bytes: u32,
     pub(crate) method: u16,
     pub(crate) size_bytes: u32,
     pub(crate) crc32: u32,
@@ -36,7 +36,7 @@ pub(crate) fn stored(name: &str, data: &[u8]) -> Packed {
     Packed {
         name: name.as_bytes().to_vec(),
         data: data.to_vec(),
-        packed_bytes: u32::try_from(data.len()).unwrap(),
+        compressed_bytes: u32::try_from(data.len()).unwrap(),
         method: 0,
         size_bytes: u32::try_from(data.len()).unwrap(),
         crc32: crc32fast::hash(data),
@@ -58,7 +58,7 @@ pub(crate) fn deflated(name: &str, data: &[u8], size_bytes: usize) -> Packed {
     let data = encoder.finish().unwrap();
     Packed {
         name: name.as_bytes().to_vec(),
-        packed_bytes: u32::try_from(data.len()).unwrap(),
+        compressed_bytes: u32::try_from(data.len()).unwrap(),
         data,
         method: 8,
         size_bytes: u32::try_from(size_bytes).unwrap(),
@@ -73,7 +73,7 @@ pub(crate) fn zip_of(entries: &[Packed]) -> Vec<u8> {
     for entry in entries {
         let offset = entry.offset.unwrap_or(u32::try_from(bytes.len()).unwrap());
         let mut common = [20u16, 0, entry.method, 0, 0x21].map(u16::to_le_bytes).concat();
-        common.extend([entry.crc32, entry.packed_bytes, entry.size_bytes].map(u32::to_le_bytes).concat());
+        common.extend([entry.crc32, entry.compressed_bytes, entry.size_bytes].map(u32::to_le_bytes).concat());
         common.extend([u16::try_from(entry.name.len()).unwrap(), 0].map(u16::to_le_bytes).concat());
         directory
             .extend([b"PK\x01\x02\x14\0".as_slice(), &common, &[0; 10], &offset.to_le_bytes(), &entry.name].concat());

@@ -120,7 +120,7 @@ fn directory(name: u32, offset: u32) -> Vec<u8> {
 #[test]
 fn resources_that_lead_to_themselves_end() {
     const HIGH: u32 = 1 << 31;
-    for (name, offset) in [(7, HIGH), (HIGH, HIGH), (HIGH | 12, 0x10), (HIGH | 0x7fff_ffff, HIGH | 0x7fff_fff0)] {
+    for (name, offset) in [(7, HIGH), (HIGH, HIGH), (HIGH | 0x0c, 0x10), (HIGH | 0x7fff_ffff, HIGH | 0x7fff_fff0)] {
         let report = held(|| {
             let mut bytes = fixture("notifu64.exe");
             let at = resources_of(&bytes);
