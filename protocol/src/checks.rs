@@ -30,7 +30,9 @@ impl Claim<'_> {
         let mut findings = report.findings.clone();
         if self.line.kind == Kind::File {
             // It claims to be a file and nothing more: what it is not is no error.
-            findings.iter_mut().for_each(|finding| finding.severity = finding.severity.min(Severity::Warning));
+            for finding in &mut findings {
+                finding.severity = finding.severity.min(Severity::Warning);
+            }
         }
         if !findings.iter().any(|finding| finding.code == NOT_INSPECTED) {
             let summary = report.summary();
@@ -143,9 +145,8 @@ impl Claim<'_> {
 fn applies(property: Property, kind: Kind) -> bool {
     match kind {
         Kind::Ipa | Kind::Apk | Kind::AppZip | Kind::Msix => true,
-        Kind::Aab => property == Property::Ids,
         Kind::Dmg | Kind::Pkg | Kind::Exe | Kind::Msi => property != Property::Ids,
-        Kind::Deb | Kind::Rpm => property == Property::Ids,
+        Kind::Aab | Kind::Deb | Kind::Rpm => property == Property::Ids,
         Kind::Tarball | Kind::Appimage | Kind::Zip | Kind::File => false,
     }
 }
@@ -202,7 +203,7 @@ mod tests {
         ArtifactLine { platform, arch: Arch::universal(), kind, filename, size: 1, sha256: Digest::of(b"a") }
     }
 
-    fn report(format: Format, details: serde_json::Value) -> Report {
+    fn report(format: Format, details: &serde_json::Value) -> Report {
         let json =
             serde_json::json!({"inspector": 1, "format": format, "size_bytes": 1, "details": details, "findings": []});
         serde_json::from_value(json).unwrap()
@@ -212,7 +213,7 @@ mod tests {
         let details = serde_json::json!({"apk": {"package": package, "version_name": "2.4.0", "version_code": code,
             "permissions": [], "features": [], "abis": [], "debuggable": false, "test_only": false, "requires_splits": false,
             "signatures": []}});
-        report(Format::Apk, details)
+        report(Format::Apk, &details)
     }
 
     fn codes(line: &ArtifactLine, report: &Report, rules: &str) -> Vec<String> {
@@ -233,7 +234,7 @@ mod tests {
         );
         assert_eq!(codes(&line(Platform::Linux, Kind::File), &apk("a", 241), "{}"), ["Error platform-mismatch"]);
         assert!(codes(&line(Platform::Any, Kind::Zip), &apk("a", 241), "{}").is_empty());
-        let text = report(Format::File, serde_json::Value::Null);
+        let text = report(Format::File, &serde_json::Value::Null);
         assert_eq!(codes(&android, &text, "{}"), ["Error kind-mismatch"]);
         assert!(codes(&line(Platform::Linux, Kind::File), &text, "{}").is_empty());
     }
@@ -251,7 +252,8 @@ mod tests {
     fn an_archive_is_for_the_platform_of_one_of_its_executables() {
         let executable =
             |path: &str, kind: &str| serde_json::json!({"path": path, "kind": kind, "architectures": ["x86_64"]});
-        let zip = |list: Vec<serde_json::Value>| report(Format::Zip, serde_json::json!({"zip": {"executables": list}}));
+        let zip =
+            |list: Vec<serde_json::Value>| report(Format::Zip, &serde_json::json!({"zip": {"executables": list}}));
         let linux = line(Platform::Linux, Kind::Zip);
         assert!(codes(&linux, &zip(vec![executable("a", "pe"), executable("b", "elf")]), "{}").is_empty());
         assert_eq!(codes(&linux, &zip(vec![executable("a", "pe")]), "{}"), ["Error platform-mismatch"]);
@@ -276,7 +278,7 @@ mod tests {
 
     #[test]
     fn nothing_is_held_against_what_could_not_be_read() {
-        let mut unread = report(Format::File, serde_json::Value::Null);
+        let mut unread = report(Format::File, &serde_json::Value::Null);
         unread.findings.push(Finding {
             code: NOT_INSPECTED.to_owned(),
             severity: Severity::Warning,

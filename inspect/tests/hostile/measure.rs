@@ -19,7 +19,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 const MEMORY_BYTES: usize = 64 * 1024 * 1024;
 /// Most time of a processor that such a file may take. The bound is that of optimised code, `cargo test --release`; what
 /// is not optimised takes several times as long, and is held to that much, so that work without end is found here as well.
-const CPU: Duration = Duration::from_secs(if cfg!(debug_assertions) { 10 } else { 2 });
+const CPU: Duration = Duration::from_secs(if cfg!(debug_assertions) { 30 } else { 2 });
 
 /// Keeps other files from being inspected, or made, until it is dropped.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
