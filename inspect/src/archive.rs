@@ -12,6 +12,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use flate2::read::DeflateDecoder;
 
 use crate::Entry;
+use crate::files::Files;
 use crate::input::Input;
 use crate::notes::{Notes, Unreadable};
 
@@ -148,6 +149,20 @@ impl<R: Read + Seek> Archive<'_, R> {
             (true, Some(name), Some(extra)) => Ok(plan.header_offset.saturating_add(HEADER as u64 + name + extra)),
             _ => Err(io::Error::other(format!("no local header at byte {}", plan.header_offset))),
         }
+    }
+}
+
+impl<R: Read + Seek> Files for Archive<'_, R> {
+    fn has(&mut self, path: &str) -> bool {
+        Archive::has(self, path)
+    }
+
+    fn read(&mut self, path: &str, max_bytes: u64) -> Result<Vec<u8>, Unreadable> {
+        Archive::read(self, path, max_bytes)
+    }
+
+    fn stream(&mut self, path: &str) -> Result<Box<dyn Read + '_>, Unreadable> {
+        Archive::stream(self, path)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Certificates (X.509, RFC 5280) and the signatures that carry them (CMS `SignedData`, RFC 5652, also called PKCS#7).
 //!
-//! Says what is written in them. Nothing here judges whether a certificate is trusted or a signature's mathematics hold.
+//! Says what is written in them, and whether a signer's key made its signature. Nothing here judges whether a
+//! certificate is trusted.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -16,11 +17,16 @@ use sha2::{Digest, Sha256};
 use x509_cert::ext::pkix::SubjectKeyIdentifier;
 use x509_cert::name::Name;
 
+use crate::public_key::{self, Hash, Method, Problem};
+
 /// Certificates of one signature that are looked at.
 const CERTIFICATES: usize = 64;
 
 /// One value of a name, in bytes. RFC 5280 allows 64 to 32,768 characters; honest names stay well below this.
 const NAME_VALUE_BYTES: usize = 256;
+
+/// RFC 5652, section 11.2.
+const MESSAGE_DIGEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.4");
 
 /// Who a certificate belongs to, and who says so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +108,31 @@ impl SignedData {
     pub(crate) fn certificate_of(&self, signer: &SignerInfo) -> Option<Certificate> {
         let certificate = self.raw_certificates().find(|certificate| is_named_by(certificate, &signer.sid))?;
         Some(describe(certificate, &certificate.to_der().ok()?))
+    }
+
+    /// Checks that `signer` signed `content` with the key of its certificate (RFC 5652, sections 5.4 and 5.6).
+    pub(crate) fn verify(&self, signer: &SignerInfo, content: &[u8]) -> Result<(), Problem> {
+        let unread = |what: &str, oid: &ObjectIdentifier| Problem::Unchecked(format!("{what} {oid} is not read"));
+        let certificate = self.raw_certificates().find(|certificate| is_named_by(certificate, &signer.sid));
+        let certificate = certificate.ok_or_else(|| Problem::Unchecked("its certificate is not inside".to_owned()))?;
+        let hash = Hash::of_oid(&signer.digest_alg.oid)
+            .ok_or_else(|| unread("the digest algorithm", &signer.digest_alg.oid))?;
+        let by = &signer.signature_algorithm.oid;
+        let method = Method::of_oid(by).ok_or_else(|| unread("the signature algorithm", by))?;
+        let damaged = |_| Problem::Wrong("it is damaged");
+        let key = certificate.tbs_certificate().subject_public_key_info().to_der().map_err(damaged)?;
+        let signature = signer.signature.as_bytes();
+        let Some(attributes) = &signer.signed_attrs else {
+            return public_key::verify(&key, method, hash, content, signature);
+        };
+        let digest = hash.digest(content);
+        let mut stated = attributes.iter().filter(|attribute| attribute.oid == MESSAGE_DIGEST);
+        if !stated.any(|attribute| attribute.values.iter().any(|stated| stated.value() == digest)) {
+            return Err(Problem::Wrong("it was made over other content"));
+        }
+        // Signed is the set, not the tagged field that it stands in.
+        let message = attributes.to_der().map_err(damaged)?;
+        public_key::verify(&key, method, hash, &message, signature)
     }
 
     fn raw_certificates(&self) -> impl Iterator<Item = &x509_cert::Certificate> {

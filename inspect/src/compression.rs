@@ -1,10 +1,12 @@
 //! Files compressed as a whole: gzip, xz, Zstandard, bzip2. Decompressed as a stream, with bounded memory.
 
+use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Read};
+use std::rc::Rc;
 
-use bzip2::bufread::MultiBzDecoder;
-use flate2::bufread::MultiGzDecoder;
-use lzma_rust2::XzReader;
+use bzip2::bufread::BzDecoder;
+use flate2::bufread::GzDecoder;
+use lzma_rust2::{Action, Status, XzStream};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use serde::{Deserialize, Serialize};
@@ -49,33 +51,129 @@ impl Compression {
         }
     }
 
-    /// Bytes out of a decompressor that are waited for: what each makes in about a second.
-    pub(crate) fn patience_bytes(self) -> u64 {
-        const MIB: u64 = 1024 * 1024;
-        match self {
-            Self::None | Self::Gzip => 448 * MIB,
-            Self::Zstd => 320 * MIB,
-            Self::Xz | Self::Lzma => 96 * MIB,
-            Self::Bzip2 => 32 * MIB,
-        }
+    /// What unpacking costs, in bytes out of zlib, which come fastest: what takes as long. What hardly shrank takes longest
+    /// for what comes out of it, so that both ends count.
+    pub(crate) fn cost(self, packed_bytes: u64, bytes: u64) -> u64 {
+        let (into, out) = match self {
+            Self::None => (0, 1),
+            Self::Gzip => (6, 1),
+            Self::Zstd => (6, 2),
+            Self::Xz | Self::Lzma => (36, 4),
+            Self::Bzip2 => (30, 12),
+        };
+        packed_bytes.saturating_mul(into).saturating_add(bytes.saturating_mul(out))
     }
 }
 
-/// Decompresses `input` with at most `memory_bytes` for the dictionary. A file that wants more fails with
-/// [`io::ErrorKind::OutOfMemory`] at the first read.
-pub(crate) fn decompress<'a>(compression: Compression, input: impl Read + 'a, memory_bytes: u64) -> Box<dyn Read + 'a> {
+/// What a stream of several costs, whatever it holds: buffers are made for each.
+const STREAM_COST: u64 = 16 * 1024;
+
+/// How long decompressing is waited for, in the unit of [`Compression::cost`] rather than by a clock: a file is read as far on
+/// every machine.
+#[derive(Debug, Clone)]
+pub(crate) struct Patience {
+    left: Rc<Cell<u64>>,
+}
+
+impl Patience {
+    pub(crate) fn new(cost: u64) -> Self {
+        Self { left: Rc::new(Cell::new(cost)) }
+    }
+
+    /// Whether decompressing ended for this reason.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.left.get() == 0
+    }
+
+    fn spend(&self, cost: u64) -> io::Result<()> {
+        if self.is_exhausted() {
+            return Err(io::Error::other("decompressing it takes longer than is waited for"));
+        }
+        self.left.set(self.left.get().saturating_sub(cost));
+        Ok(())
+    }
+}
+
+/// One end of a decompressor, where bytes are counted.
+struct Metered<R> {
+    inner: R,
+    patience: Patience,
+    /// What one byte costs here.
+    unit: u64,
+}
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.patience.spend(0)?;
+        let read = self.inner.read(buffer)?;
+        self.patience.spend(self.unit * read as u64)?;
+        Ok(read)
+    }
+}
+
+/// Decompresses `input` with at most `memory_bytes` for the dictionary, until `patience` ends. A file that wants more memory
+/// fails with [`io::ErrorKind::OutOfMemory`] at the first read.
+pub(crate) fn decompress<'a>(
+    compression: Compression,
+    input: impl Read + 'a,
+    memory_bytes: u64,
+    patience: &Patience,
+) -> Box<dyn Read + 'a> {
+    let patience = patience.clone();
+    let input = Metered { inner: input, patience: patience.clone(), unit: compression.cost(1, 0) };
     let input = BufReader::with_capacity(BUFFER_BYTES, input);
-    match compression {
+    let inner: Box<dyn Read + 'a> = match compression {
         Compression::None => Box::new(input),
-        Compression::Gzip => Box::new(MultiGzDecoder::new(input)),
-        Compression::Bzip2 => Box::new(MultiBzDecoder::new(input)),
+        Compression::Gzip => {
+            Box::new(Streams { current: Some(GzDecoder::new(input)), next: next_gzip, patience: patience.clone() })
+        }
+        Compression::Bzip2 => {
+            Box::new(Streams { current: Some(BzDecoder::new(input)), next: next_bzip2, patience: patience.clone() })
+        }
         Compression::Xz => {
             let memory_kib = u32::try_from(memory_bytes / 1024).unwrap_or(u32::MAX);
-            Box::new(XzReader::new_mem_limit(input, true, memory_kib))
+            Box::new(XzStreams { input, decoder: XzStream::new_mem_limit(true, memory_kib), is_finished: false })
         }
-        Compression::Zstd => Box::new(ZstdFrames::new(input, memory_bytes)),
+        Compression::Zstd => Box::new(ZstdFrames::new(input, memory_bytes, patience.clone())),
         Compression::Lzma => Box::new(Refused),
+    };
+    Box::new(Metered { inner, patience, unit: compression.cost(0, 1) })
+}
+
+/// Streams one behind the other, each of which costs something, so that millions of empty ones are no way around patience.
+struct Streams<D> {
+    /// Absent behind the last.
+    current: Option<D>,
+    /// The next, where anything is behind this one.
+    next: fn(D) -> io::Result<Option<D>>,
+    patience: Patience,
+}
+
+impl<D: Read> Read for Streams<D> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(current) = &mut self.current {
+            let read = current.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            self.patience.spend(STREAM_COST)?;
+            self.current = match self.current.take() {
+                Some(ended) => (self.next)(ended)?,
+                None => None,
+            };
+        }
+        Ok(0)
     }
+}
+
+fn next_gzip<R: BufRead>(ended: GzDecoder<R>) -> io::Result<Option<GzDecoder<R>>> {
+    let mut input = ended.into_inner();
+    Ok(if input.fill_buf()?.is_empty() { None } else { Some(GzDecoder::new(input)) })
+}
+
+fn next_bzip2<R: BufRead>(ended: BzDecoder<R>) -> io::Result<Option<BzDecoder<R>>> {
+    let mut input = ended.into_inner();
+    Ok(if input.fill_buf()?.is_empty() { None } else { Some(BzDecoder::new(input)) })
 }
 
 /// Says so when read.
@@ -87,23 +185,54 @@ impl Read for Refused {
     }
 }
 
+/// xz through the decoder that takes bytes as they come. The crate's `XzReader` goes from one stream to the next by
+/// recursion, so that a file of many empty ones would take the whole stack, and makes room for as many index records as
+/// the file claims.
+struct XzStreams<R> {
+    input: R,
+    decoder: XzStream,
+    is_finished: bool,
+}
+
+impl<R: BufRead> Read for XzStreams<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while !self.is_finished && !buffer.is_empty() {
+            let available = self.input.fill_buf()?;
+            let is_end = available.is_empty();
+            let action = if is_end { Action::Finish } else { Action::Run };
+            let step = self.decoder.process(available, buffer, action)?;
+            self.input.consume(step.bytes_consumed);
+            self.is_finished = step.status == Status::StreamEnd;
+            if step.bytes_produced > 0 {
+                return Ok(step.bytes_produced);
+            }
+            if is_end && !self.is_finished {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the xz stream breaks off"));
+            }
+        }
+        Ok(0)
+    }
+}
+
 /// A Zstandard file is one frame after another; the decoder knows one.
 struct ZstdFrames<R> {
     input: R,
     decoder: FrameDecoder,
     is_within: bool,
+    patience: Patience,
 }
 
 impl<R: BufRead> ZstdFrames<R> {
-    fn new(input: R, memory_bytes: u64) -> Self {
+    fn new(input: R, memory_bytes: u64, patience: Patience) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(memory_bytes);
-        Self { input, decoder, is_within: false }
+        Self { input, decoder, is_within: false, patience }
     }
 
     /// Whether there is another frame, whose header is read then. Skippable frames are skipped.
     fn open_next(&mut self) -> io::Result<bool> {
         while !self.input.fill_buf()?.is_empty() {
+            self.patience.spend(STREAM_COST)?;
             match self.decoder.reset(&mut self.input) {
                 Ok(()) => return Ok(true),
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {

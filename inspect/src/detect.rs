@@ -5,7 +5,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use crate::compression::{self, Compression, MEMORY_BYTES};
+use crate::compression::{self, Compression, MEMORY_BYTES, Patience};
 use crate::{Format, arch, tar_entries, zip_kind};
 
 /// What a file is.
@@ -18,6 +18,8 @@ pub struct Detected {
 }
 
 const HEAD: usize = 512;
+/// How long the first block of a compressed file is waited for, see `Compression::cost`: bzip2 has to unpack 900,000 bytes.
+const BLOCK_COST: u64 = 64 * 1024 * 1024;
 
 /// Tells the format of a file of `size_bytes` bytes. Reads a few kilobytes, and the directory of a ZIP.
 ///
@@ -26,8 +28,7 @@ const HEAD: usize = 512;
 pub fn detect<R: Read + Seek>(input: &mut R, size_bytes: u64, file_name: &str) -> io::Result<Detected> {
     let head = read_up_to(input, 0, HEAD)?;
     if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
-        input.seek(SeekFrom::Start(0))?;
-        let zip = zip_kind::detect(&mut *input).unwrap_or(Detected { format: Format::Zip, arch: None });
+        let zip = zip_kind::detect(&mut *input, size_bytes).unwrap_or(Detected { format: Format::Zip, arch: None });
         return Ok(Detected { arch: zip.arch.or_else(|| arch::of_file_name(file_name)), ..zip });
     }
     let found = detect_binary(&head, input)?;
@@ -98,7 +99,8 @@ fn detect_tar<R: Read + Seek>(head: &[u8], input: &mut R, file_name: &str) -> io
     }
     input.seek(SeekFrom::Start(0))?;
     let mut block = Vec::new();
-    let read = compression::decompress(compression, &mut *input, MEMORY_BYTES).take(512).read_to_end(&mut block);
+    let bytes = compression::decompress(compression, &mut *input, MEMORY_BYTES, &Patience::new(BLOCK_COST));
+    let read = bytes.take(512).read_to_end(&mut block);
     let name = file_name.to_ascii_lowercase();
     let is_tar = match read {
         Ok(512) => tar_entries::is_header(&block),

@@ -35,7 +35,8 @@ impl<R: Read + Seek> Input<R> {
     /// `len` bytes from `offset` on; fewer at the end of the artifact. The caller bounds `len`.
     pub(crate) fn read_at(&mut self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
         self.seek(SeekFrom::Start(offset))?;
-        let mut bytes = Vec::new();
+        let there = usize::try_from(self.size_bytes.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let mut bytes = Vec::with_capacity(len.min(there));
         self.by_ref().take(len as u64).read_to_end(&mut bytes)?;
         Ok(bytes)
     }

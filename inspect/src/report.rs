@@ -4,13 +4,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Format;
+use crate::apple::MacApp;
 use crate::formats::{
-    aab::Aab, apk::Apk, app_zip::AppZip, appimage::AppImage, deb::Deb, dmg::Dmg, exe::Exe, ipa::Ipa, msi::Msi,
-    msix::Msix, pkg::Pkg, rpm::Rpm, tarball::Tarball, zip::ZipArchive,
+    aab::Aab, apk::Apk, appimage::AppImage, deb::Deb, dmg::Dmg, exe::Exe, ipa::Ipa, msi::Msi, msix::Msix, pkg::Pkg,
+    rpm::Rpm, tarball::Tarball, zip::ZipArchive,
 };
 
 /// Counts versions of what reports say. Raised whenever the same bytes would get another report.
-pub const INSPECTOR_VERSION: u32 = 1;
+pub const INSPECTOR_VERSION: u32 = 2;
 
 /// Everything that was read out of one artifact. Derived, never authoritative: it can be made again from the bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,7 +40,7 @@ pub enum Details {
     Ipa(Box<Ipa>),
     Apk(Box<Apk>),
     Aab(Box<Aab>),
-    AppZip(Box<AppZip>),
+    AppZip(Box<MacApp>),
     Dmg(Box<Dmg>),
     Pkg(Box<Pkg>),
     Tarball(Box<Tarball>),

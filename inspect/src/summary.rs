@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::apple::{ProfileKind, Signature, SignatureState};
+use crate::apple::{MacApp, ProfileKind, Signature, SignatureState};
 use crate::certificates::Certificate;
 use crate::formats::apk::{Apk, Verification};
+use crate::formats::dmg::Dmg;
 use crate::formats::exe::Authenticode;
 use crate::{Details, Report};
 
@@ -77,6 +78,16 @@ impl Signing {
             Signing::Invalid => "invalid",
         }
     }
+
+    /// How much a signature on a whole or on its part says, the larger the more.
+    fn strength(self) -> u8 {
+        match self {
+            Signing::NotApplicable | Signing::Invalid => 0,
+            Signing::Unsigned => 1,
+            Signing::AdHoc => 2,
+            Signing::Signed => 3,
+        }
+    }
 }
 
 /// What a provisioning profile allows, without the devices' identifiers.
@@ -116,7 +127,7 @@ impl Report {
                 }),
                 ..apple(&ipa.signature)
             },
-            Details::Apk(apk) => summarize_apk(apk),
+            Details::Apk(apk) => summarize_apk(apk, self.has("signature-stripped")),
             Details::Aab(aab) => Summary {
                 id: aab.package.clone(),
                 version: aab.version_name.clone(),
@@ -125,17 +136,8 @@ impl Report {
                 architectures: aab.abis.clone(),
                 ..Summary::default()
             },
-            Details::AppZip(app) => Summary {
-                title: app.display_name.clone(),
-                id: app.bundle_id.clone(),
-                version: app.short_version.clone(),
-                build: app.build.clone(),
-                minimum_os: app.minimum_macos.clone(),
-                architectures: app.architectures.clone(),
-                stapled: Some(app.stapled),
-                ..apple(&app.signature)
-            },
-            Details::Dmg(dmg) => Summary { stapled: Some(dmg.stapled), ..apple(&dmg.signature) },
+            Details::AppZip(app) => summarize_mac_app(app),
+            Details::Dmg(dmg) => summarize_dmg(dmg),
             Details::Pkg(pkg) => Summary {
                 title: pkg.title.clone(),
                 id: pkg.id.clone(),
@@ -150,9 +152,41 @@ impl Report {
             Details::Tarball(tarball) => Summary { architectures: tarball.architectures.clone(), ..Summary::default() },
             Details::Zip(_) => Summary::default(),
             Details::Deb(_) | Details::Rpm(_) | Details::Appimage(_) => summarize_linux(details),
-            Details::Exe(_) | Details::Msi(_) | Details::Msix(_) => summarize_windows(details),
+            Details::Exe(_) | Details::Msi(_) | Details::Msix(_) => {
+                summarize_windows(details, self.has("signature-wrong"))
+            }
         }
     }
+
+    fn has(&self, code: &str) -> bool {
+        self.findings.iter().any(|finding| finding.code == code)
+    }
+}
+
+fn summarize_mac_app(app: &MacApp) -> Summary {
+    Summary {
+        title: app.display_name.clone(),
+        id: app.bundle_id.clone(),
+        version: app.short_version.clone(),
+        build: app.build.clone(),
+        minimum_os: app.minimum_macos.clone(),
+        architectures: app.architectures.clone(),
+        stapled: Some(app.stapled),
+        ..apple(&app.signature)
+    }
+}
+
+/// An image is its app. macOS takes the signature of either, and the ticket of either.
+fn summarize_dmg(dmg: &Dmg) -> Summary {
+    let image = Summary { stapled: Some(dmg.stapled), ..apple(&dmg.signature) };
+    let Some(app) = dmg.app.as_ref().map(summarize_mac_app) else { return image };
+    let is_image_stronger = image.signing.strength() > app.signing.strength();
+    let (signing, team_id) = if is_image_stronger {
+        (image.signing, image.team_id.or(app.team_id))
+    } else {
+        (app.signing, app.team_id.or(image.team_id))
+    };
+    Summary { signing, team_id, stapled: Some(dmg.stapled || app.stapled == Some(true)), ..app }
 }
 
 fn apple(signature: &Signature) -> Summary {
@@ -170,8 +204,11 @@ fn team_of(certificate: &Certificate) -> Option<String> {
     Some(unit.to_owned())
 }
 
-fn summarize_apk(apk: &Apk) -> Summary {
-    let has_failed = apk.signatures.iter().any(|signature| signature.verification == Verification::Failed);
+/// A signature that names a newer one which is not there holds for bytes that were signed, and Android refuses them all the
+/// same.
+fn summarize_apk(apk: &Apk, is_stripped: bool) -> Summary {
+    let has_failed =
+        is_stripped || apk.signatures.iter().any(|signature| signature.verification == Verification::Failed);
     let mut signers: Vec<String> = apk
         .signatures
         .iter()
@@ -220,6 +257,8 @@ fn summarize_linux(details: &Details) -> Summary {
             ..Summary::default()
         },
         Details::Appimage(image) => Summary {
+            title: image.desktop_entry.as_ref().and_then(|entry| entry.name.clone()),
+            version: image.desktop_entry.as_ref().and_then(|entry| entry.version.clone()),
             architectures: vec![image.architecture.clone()],
             signing: signing(image.is_signed),
             ..Summary::default()
@@ -228,7 +267,7 @@ fn summarize_linux(details: &Details) -> Summary {
     }
 }
 
-fn summarize_windows(details: &Details) -> Summary {
+fn summarize_windows(details: &Details, is_wrong: bool) -> Summary {
     match details {
         Details::Exe(exe) => Summary {
             title: exe.version.as_ref().and_then(|version| version.product.clone()),
@@ -244,15 +283,16 @@ fn summarize_windows(details: &Details) -> Summary {
             ..authenticode(msi.is_signed, &msi.signatures)
         },
         Details::Msix(msix) => Summary {
-            title: msix.display_name.clone(),
+            // `ms-resource:` names a text in the resources, which are not read.
+            title: msix.display_name.clone().filter(|name| !name.starts_with("ms-resource:")),
             id: msix.name.clone(),
             version: msix.version.clone(),
             minimum_os: msix.minimum_os_version.clone(),
             architectures: msix.architectures.clone(),
-            signing: match (msix.is_signed, msix.is_publisher_signer) {
+            signing: match (msix.is_signed, is_wrong || msix.is_publisher_signer == Some(false)) {
                 (false, _) => Signing::Unsigned,
-                (true, Some(false)) => Signing::Invalid,
-                (true, _) => Signing::Signed,
+                (true, true) => Signing::Invalid,
+                (true, false) => Signing::Signed,
             },
             signers: msix.publisher.iter().cloned().collect(),
             ..Summary::default()
@@ -262,7 +302,9 @@ fn summarize_windows(details: &Details) -> Summary {
 }
 
 fn authenticode(is_signed: bool, signatures: &[Authenticode]) -> Summary {
-    let is_wrong = signatures.iter().any(|signature| signature.is_digest_verified == Some(false));
+    let is_wrong = signatures
+        .iter()
+        .any(|signature| signature.is_digest_verified == Some(false) || signature.is_signature_verified == Some(false));
     let signing = match (is_signed, is_wrong) {
         (false, _) => Signing::Unsigned,
         (true, true) => Signing::Invalid,
@@ -274,3 +316,6 @@ fn authenticode(is_signed: bool, signatures: &[Authenticode]) -> Summary {
     signers.dedup();
     Summary { signing, signers, ..Summary::default() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,8 @@ pub(crate) struct TarEntry {
     /// As in the archive; what is no UTF-8 is replaced.
     pub(crate) path: String,
     pub(crate) size_bytes: u64,
+    /// Where its bytes end in the archive, uncompressed, as claimed.
+    pub(crate) end: u64,
     pub(crate) kind: Kind,
 }
 
@@ -81,7 +83,8 @@ fn describe<R: Read>(entry: &Entry<'_, R>, kind: EntryType, long_path: Option<St
         EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => Kind::File,
         _ => Kind::Other,
     };
-    TarEntry { path, size_bytes: entry.header().size().unwrap_or(0), kind }
+    let size_bytes = entry.header().size().unwrap_or(0);
+    TarEntry { path, size_bytes, end: entry.raw_file_position().saturating_add(size_bytes), kind }
 }
 
 fn read_long_name(entry: &mut impl Read) -> io::Result<String> {

@@ -3,29 +3,25 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Seek};
 
-use zip::ZipArchive;
-
 use crate::detect::Detected;
-use crate::{Format, arch};
+use crate::input::Input;
+use crate::{Format, Limits, arch, archive};
 
-/// Entries looked at; a package shows itself by then.
-const ENTRIES: usize = 100_000;
-
-/// Reads the central directory only. `None` where the archive cannot be read.
-pub(crate) fn detect(input: impl Read + Seek) -> Option<Detected> {
-    let archive = ZipArchive::new(input).ok()?;
-    let names: Vec<_> = archive.file_names().take(ENTRIES).filter_map(Result::ok).collect();
-    let any = |is: fn(&str) -> bool| names.iter().any(|name| is(name));
-    if any(|name| name == "AndroidManifest.xml") {
-        return Some(Detected { format: Format::Apk, arch: apk_arch(names.iter().map(AsRef::as_ref)) });
+/// Reads the central directory only, within the bounds that every reader of archives keeps. `None` where the archive
+/// cannot be read.
+pub(crate) fn detect(input: impl Read + Seek, size_bytes: u64) -> Option<Detected> {
+    let mut input = Input::new(input, size_bytes, Limits::default().total_bytes);
+    let archive = archive::open(&mut input).ok()?;
+    if archive.has("AndroidManifest.xml") {
+        return Some(Detected { format: Format::Apk, arch: apk_arch(archive.names()) });
     }
-    let format = if any(|name| name == "BundleConfig.pb") {
+    let format = if archive.has("BundleConfig.pb") {
         Format::Aab
-    } else if any(|name| matches!(name, "AppxManifest.xml" | "AppxMetadata/AppxBundleManifest.xml")) {
+    } else if archive.has("AppxManifest.xml") || archive.has("AppxMetadata/AppxBundleManifest.xml") {
         Format::Msix
-    } else if any(is_ios_info) {
+    } else if archive.names().any(is_ios_info) {
         Format::Ipa
-    } else if any(is_macos_info) {
+    } else if archive.names().any(is_macos_info) {
         Format::AppZip
     } else {
         Format::Zip

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the product's times, and those of plain tools on the same bytes in the same
 //! run. A figure means something only beside the others of its run.
 
+mod inspect;
 mod push;
 mod repush;
 mod table;
@@ -28,6 +29,8 @@ pub struct Options {
 enum Bench {
     /// One large file: a cold push, a push with nothing new, a pull
     Push(push::Options),
+    /// A large APK and a large IPA, inspected
+    Inspect(inspect::Options),
     /// Many small files, pushed a second time
     Repush(repush::Options),
 }
@@ -38,6 +41,7 @@ enum Bench {
 /// When something that is timed fails.
 pub fn run(options: &Options) -> Result<()> {
     match &options.bench {
+        Bench::Inspect(options) => inspect::run(options),
         Bench::Push(options) => push::run(options),
         Bench::Repush(options) => repush::run(options),
     }

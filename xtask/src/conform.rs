@@ -14,7 +14,7 @@ use crate::{
     client::Client,
     process,
     server::Server,
-    tools::{self, PYTHON, VENV},
+    tools::{self, PIP, PYTHON},
     workspace::{self, Profile},
 };
 
@@ -36,23 +36,29 @@ pub struct Options {
     examples: u32,
 }
 
+impl Default for Options {
+    fn default() -> Self {
+        Self { examples: 20 }
+    }
+}
+
 /// Builds, asks, and tells what did not conform.
 ///
 /// # Errors
 /// When an answer is not as described, or something is missing to ask with.
 pub fn run(options: &Options) -> Result<()> {
-    tools::ensure(&[PYTHON, VENV])?;
-    let schemathesis = install()?;
+    tools::ensure(&[PYTHON, PIP])?;
+    let packages = install()?;
     let binaries = workspace::build(Profile::Dev)?;
     let folder = tempfile::Builder::new().prefix("dist-conform-").tempdir().context("cannot create a folder")?;
     let data = folder.path().join("data");
     let server = Server::start(&binaries.distd, &data)?;
     let client = Client::new(&binaries, &server, &data)?;
     publish(&client, folder.path())?;
-    ask(&schemathesis, &client, options.examples, &SELF_DESTROYING, false, folder.path())?;
+    ask(&packages, &client, options.examples, &SELF_DESTROYING, false, folder.path())?;
     // By a client of their own, whose token they may take.
     let other = Client::new(&binaries, &server, &data)?;
-    ask(&schemathesis, &other, options.examples, &SELF_DESTROYING, true, folder.path())?;
+    ask(&packages, &other, options.examples, &SELF_DESTROYING, true, folder.path())?;
     server.stop()
 }
 
@@ -61,7 +67,10 @@ fn publish(client: &Client, folder: &Path) -> Result<()> {
     let project = folder.join("project");
     fs::create_dir(&project)?;
     fs::copy(workspace::root().join("fixtures/ContactManager.apk"), project.join("acme.apk"))?;
-    fs::write(project.join("dist.json"), r#"{"app":"acme","version":"1.0","channel":"beta","artifacts":[{"path":"acme.apk"}]}"#)?;
+    fs::write(
+        project.join("dist.json"),
+        r#"{"app":"acme","version":"1.0","channel":"beta","artifacts":[{"path":"acme.apk"}]}"#,
+    )?;
     process::read(client.command().args(["app", "create", "acme", "--access", "link"]))?;
     process::read(client.command().arg("push").current_dir(&project))?;
     process::read(client.command().args(["link", "create", "acme@beta"]))?;
@@ -69,11 +78,12 @@ fn publish(client: &Client, folder: &Path) -> Result<()> {
 }
 
 /// Asks the operations named, or all others.
-fn ask(program: &Path, client: &Client, examples: u32, named: &[&str], only: bool, folder: &Path) -> Result<()> {
+fn ask(packages: &Path, client: &Client, examples: u32, named: &[&str], only: bool, folder: &Path) -> Result<()> {
     let flag = if only { "--include-operation-id" } else { "--exclude-operation-id" };
-    let mut command = Command::new(program);
+    let mut command = Command::new("python3");
     command
-        .arg("run")
+        .env("PYTHONPATH", packages)
+        .args(["-m", "schemathesis.cli", "run"])
         .arg(format!("{}/api/v1/openapi.json", client.url()))
         .args(["--header", &format!("Authorization: Bearer {}", client.token()), "--checks", CHECKS])
         .args(["--phases", "examples,coverage,fuzzing", "--generation-deterministic", "--continue-on-failure"])
@@ -88,16 +98,16 @@ fn ask(program: &Path, client: &Client, examples: u32, named: &[&str], only: boo
     Ok(())
 }
 
-/// The program in an environment of its own, kept under `target/`.
+/// The folder with the program and what it needs, kept under `target/`.
 fn install() -> Result<PathBuf> {
-    let folder = workspace::root().join("target/schemathesis");
-    let program = folder.join("bin/schemathesis");
-    let marker = folder.join(SCHEMATHESIS);
-    if marker.exists() && program.exists() {
-        return Ok(program);
+    let folder = workspace::root().join("target").join(SCHEMATHESIS);
+    let marker = folder.join("whole");
+    if !marker.exists() {
+        println!("installing {SCHEMATHESIS}");
+        process::read(
+            Command::new("pip3").args(["install", "--quiet", "--upgrade", "--target"]).arg(&folder).arg(SCHEMATHESIS),
+        )?;
+        fs::write(marker, "")?;
     }
-    process::read(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-    process::read(Command::new(folder.join("bin/pip")).args(["install", "--quiet", SCHEMATHESIS]))?;
-    fs::write(marker, "")?;
-    Ok(program)
+    Ok(folder)
 }

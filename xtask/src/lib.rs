@@ -1,6 +1,6 @@
 //! Project tasks: everything that is done to the workspace rather than by the product.
 //!
-//! One module per task ([`mod@test`], [`tidy`], [`docs`], [`fixtures`], [`demo`], [`mod@bench`], [`crash`]),
+//! One module per task ([`mod@test`], [`tidy`], [`docs`], [`fixtures`], [`demo`], [`mod@bench`], [`crash`], [`fuzz`]),
 //! each with its `Options` and one `run`. What several tasks share sits in small rooms beside them:
 //! [`workspace`] knows where things are and builds them, [`process`] runs commands, [`server`] and
 //! [`client`] drive the built `distd` and `dist` from outside, [`store`] looks at what they left on
@@ -18,11 +18,13 @@
 
 pub mod bench;
 pub mod client;
+pub mod conform;
 pub mod crash;
 pub mod demo;
 pub mod digest;
 pub mod docs;
 pub mod fixtures;
+pub mod fuzz;
 pub mod manifest;
 pub mod process;
 pub mod server;

@@ -30,6 +30,10 @@ enum Task {
     Bench(xtask::bench::Options),
     /// Kill the server at random moments during pushes and check what is left
     Crash(xtask::crash::Options),
+    /// Hold a server's answers against the description of its API
+    Conform(xtask::conform::Options),
+    /// Look for files that inspection does not bear
+    Fuzz(xtask::fuzz::Options),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +45,8 @@ fn main() -> ExitCode {
         Task::Demo(options) => xtask::demo::run(&options),
         Task::Bench(options) => xtask::bench::run(&options),
         Task::Crash(options) => xtask::crash::run(&options),
+        Task::Conform(options) => xtask::conform::run(&options),
+        Task::Fuzz(options) => xtask::fuzz::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

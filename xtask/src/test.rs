@@ -9,8 +9,8 @@ use std::{process::Command, time::Instant};
 use anyhow::{Context, Result};
 
 use crate::{
-    fixtures, process, tidy,
-    tools::{self, FIND, NPM, OPENSSL, PIP, SHA256SUM, SQLITE3, STRACE},
+    conform, fixtures, process, tidy,
+    tools::{self, FIND, FORMATS, NPM, OPENSSL, PIP, SHA256SUM, SQLITE3, STRACE},
     workspace,
 };
 
@@ -28,7 +28,9 @@ const STEPS: &[Step] = &[
     Step { name: "build and generated pages", run: build_and_compare },
     Step { name: "dependencies", run: check_dependencies },
     Step { name: "doctests", run: run_doctests },
+    Step { name: "the formats' own tools", run: ensure_formats_tools },
     Step { name: "real artifacts", run: fetch_artifacts },
+    Step { name: "the API and its description", run: check_api },
     Step { name: "tests", run: run_tests },
 ];
 
@@ -82,11 +84,20 @@ fn run_doctests() -> Result<()> {
     process::run(workspace::cargo().args(["test", "--workspace", "--doc"]))
 }
 
+/// All that are missing at once, so that a machine without root is told one command.
+fn ensure_formats_tools() -> Result<()> {
+    tools::ensure(FORMATS)
+}
+
 /// The tests of `inspect` read real artifacts. What is there already is not fetched again, so trying again costs only what failed.
 fn fetch_artifacts() -> Result<()> {
     tools::ensure(&[NPM, PIP])?;
     let all = fixtures::Options::default();
     fixtures::run(&all).or_else(|_| fixtures::run(&all)).or_else(|_| fixtures::run(&all))
+}
+
+fn check_api() -> Result<()> {
+    conform::run(&conform::Options::default())
 }
 
 fn run_tests() -> Result<()> {

@@ -34,6 +34,27 @@ pub const PIP: Tool = Tool { program: "pip3", package: "python3-pip" };
 /// Makes profiles and certificates, and the measure for hashing.
 pub const OPENSSL: Tool = Tool { program: "openssl", package: "openssl" };
 
+/// Runs what asks the API.
+pub const PYTHON: Tool = Tool { program: "python3", package: "python3" };
+
+/// The formats' own tools, which the golden tests of `inspect` make artifacts with and hold its reports against.
+pub const FORMATS: &[Tool] = &[
+    OPENSSL,
+    Tool { program: "7z", package: "p7zip-full" },
+    Tool { program: "aapt2", package: "aapt" },
+    Tool { program: "apksigner", package: "apksigner" },
+    Tool { program: "bsdtar", package: "libarchive-tools" },
+    Tool { program: "dpkg-deb", package: "dpkg" },
+    Tool { program: "java", package: "default-jre-headless" },
+    Tool { program: "makensis", package: "nsis" },
+    Tool { program: "msiinfo", package: "msitools" },
+    Tool { program: "osslsigncode", package: "osslsigncode" },
+    Tool { program: "python3", package: "python3" },
+    Tool { program: "rpm", package: "rpm" },
+    Tool { program: "tar", package: "tar" },
+    Tool { program: "wixl", package: "wixl" },
+];
+
 /// Sees to it that every tool is there: what is missing is installed when this runs as root.
 ///
 /// # Errors

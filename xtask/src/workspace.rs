@@ -111,6 +111,15 @@ pub fn build(profile: Profile) -> Result<Binaries> {
     run_build(&mut command)
 }
 
+/// Builds `dist` alone, optimised, for what needs no server.
+///
+/// # Errors
+/// When the build fails.
+pub fn build_client() -> Result<PathBuf> {
+    let messages = read_build(cargo().args(["build", "--package", "dist", "--bins", "--release"]))?;
+    find_executable(&messages, "dist")
+}
+
 /// Builds everything that the tests need, and with it the two programs.
 ///
 /// # Errors
@@ -120,6 +129,11 @@ pub fn build_all() -> Result<Binaries> {
 }
 
 fn run_build(command: &mut Command) -> Result<Binaries> {
+    let messages = read_build(command)?;
+    Ok(Binaries { dist: find_executable(&messages, "dist")?, distd: find_executable(&messages, "distd")? })
+}
+
+fn read_build(command: &mut Command) -> Result<String> {
     let output = command
         .arg("--message-format=json-render-diagnostics")
         .stdin(Stdio::null())
@@ -129,8 +143,7 @@ fn run_build(command: &mut Command) -> Result<Binaries> {
     if !output.status.success() {
         bail!("`{}` ended with {}", process::describe(command), output.status);
     }
-    let messages = String::from_utf8_lossy(&output.stdout);
-    Ok(Binaries { dist: find_executable(&messages, "dist")?, distd: find_executable(&messages, "distd")? })
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// One line of cargo's message format, as far as it names an executable.

@@ -80,7 +80,8 @@ fn flatten(name: &str, value: &Value, facts: &mut Vec<(String, String)>) {
         Value::Object(fields) => {
             for (field, value) in fields {
                 let label = field.replace('_', " ");
-                let label = if name.is_empty() { label } else { format!("{name} {label}") };
+                // `app` of `app` is its name: once is enough.
+                let label = if name.is_empty() || name == label { label } else { format!("{name} {label}") };
                 flatten(&label, value, facts);
             }
             return;

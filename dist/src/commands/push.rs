@@ -72,7 +72,7 @@ fn artifacts(look: &Look, published: &Published) -> String {
     let words = published.artifacts.iter().map(word).collect();
     let table = artifact_table(look, published.artifacts.iter().map(|artifact| &artifact.line), ("", words));
     let blocks = [table, findings(look, &published.reports)];
-    blocks.iter().filter(|block| !block.is_empty()).map(|block| format!("\n{block}")).collect()
+    blocks.iter().filter(|block| !block.is_empty()).flat_map(|block| ["\n", block]).collect()
 }
 
 #[cfg(test)]

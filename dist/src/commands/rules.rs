@@ -49,15 +49,14 @@ pub(crate) async fn run(args: &RulesArgs, session: &Session) -> Result<(), CliEr
     let app = parse_app(&args.slug)?;
     let client: Client = session.client()?;
     let path = paths::rules(&app);
-    let wanted = match &args.from {
-        Some(file) => read_rules(file)?,
-        None => {
-            let current: AppRules = client.get(&path).await?;
-            if !args.changes_something() {
-                return session.output.answer(&current, render);
-            }
-            args.change(current)
+    let wanted = if let Some(file) = &args.from {
+        read_rules(file)?
+    } else {
+        let current: AppRules = client.get(&path).await?;
+        if !args.changes_something() {
+            return session.output.answer(&current, render);
         }
+        args.change(current)
     };
     let rules: AppRules = client.put(&path, &wanted).await?;
     session.output.answer(&rules, render)

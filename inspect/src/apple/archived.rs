@@ -1,4 +1,4 @@
-//! An app bundle inside a ZIP archive.
+//! An app bundle among the files of an archive or a disk.
 
 use std::io::{Read, Seek};
 
@@ -7,6 +7,7 @@ use super::icns::icon_of_icns;
 use super::icon::{is_icon_file, keep_icon};
 use super::macho::{Executable, read_executable};
 use crate::archive::Archive;
+use crate::files::Files;
 use crate::notes::{Notes, Unreadable};
 
 /// Paths that are looked at; file systems allow about as much.
@@ -42,22 +43,18 @@ impl App {
     }
 
     /// Reads `Info.plist`.
-    pub(crate) fn read_bundle<R: Read + Seek>(
-        &self,
-        archive: &mut Archive<'_, R>,
-        notes: &Notes<'_>,
-    ) -> Result<Bundle, Unreadable> {
+    pub(crate) fn read_bundle(&self, files: &mut dyn Files, notes: &Notes<'_>) -> Result<Bundle, Unreadable> {
         let path = self.path_of("Info.plist");
-        let bytes = archive.read(&path, INFO_PLIST_BYTES)?;
+        let bytes = files.read(&path, INFO_PLIST_BYTES)?;
         read_bundle(&bytes, notes.limits).map_err(|why| Unreadable::new("info-plist-unreadable", path, why))
     }
 
     /// Reads the executable that `Info.plist` names. One that is missing or makes no sense is a warning.
-    pub(crate) fn read_executable<R: Read + Seek>(
+    pub(crate) fn read_executable(
         &self,
         folder: &str,
         bundle: &Bundle,
-        archive: &mut Archive<'_, R>,
+        files: &mut dyn Files,
         notes: &mut Notes<'_>,
     ) -> Option<Executable> {
         let Some(name) = bundle.executable.as_deref().filter(|name| !name.contains('/')) else {
@@ -65,12 +62,12 @@ impl App {
             return None;
         };
         let path = self.path_of(&format!("{folder}{name}"));
-        if !archive.has(&path) {
-            notes.warning("executable-missing", format!("{path} is not in the archive."));
+        if !files.has(&path) {
+            notes.warning("executable-missing", format!("{path} is not there."));
             return None;
         }
         let limits = notes.limits;
-        let read = archive.stream(&path).map_err(|error| error.message);
+        let read = files.stream(&path).map_err(|error| error.message);
         match read.and_then(|mut stream| read_executable(&mut *stream, limits)) {
             Ok(executable) => {
                 if let Some(why) = &executable.signature_unreadable {
@@ -105,30 +102,25 @@ impl App {
     }
 
     /// Keeps the best PNG of the `.icns` file that `Info.plist` states.
-    pub(crate) fn read_icns_icon<R: Read + Seek>(
-        &self,
-        bundle: &Bundle,
-        archive: &mut Archive<'_, R>,
-        notes: &mut Notes<'_>,
-    ) {
+    pub(crate) fn read_icns_icon(&self, bundle: &Bundle, files: &mut dyn Files, notes: &mut Notes<'_>) {
         let Some(name) = bundle.icon_names.first() else { return };
         let path = self.path_of(&format!("Resources/{}.icns", name.strip_suffix(".icns").unwrap_or(name)));
-        if archive.has(&path) {
+        if files.has(&path) {
             let limits = notes.limits;
             let png = |icns: Vec<u8>| icon_of_icns(&icns, limits.icon_pixels, limits.icon_bytes).map(<[u8]>::to_vec);
-            keep(path, limits.file_bytes, png, archive, notes);
+            keep(path, limits.file_bytes, png, files, notes);
         }
     }
 }
 
-fn keep<R: Read + Seek>(
+fn keep(
     path: String,
     max_bytes: u64,
     png: impl FnOnce(Vec<u8>) -> Option<Vec<u8>>,
-    archive: &mut Archive<'_, R>,
+    files: &mut dyn Files,
     notes: &mut Notes<'_>,
 ) {
-    match archive.read(&path, max_bytes) {
+    match files.read(&path, max_bytes) {
         Ok(bytes) => {
             if let Some(png) = png(bytes) {
                 keep_icon(path, png, notes);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::cms::digest_matches;
+use super::cms::is_signed;
 use super::plists::{Reading, parse_plist};
 use super::signature::{Entitlement, read_entitlements};
 use crate::Limits;
@@ -40,7 +40,7 @@ pub struct Profile {
     pub certificates: u64,
     /// What it grants, by key.
     pub entitlements: BTreeMap<String, Entitlement>,
-    /// Whether the signed message could be read and holds the digest of this list. The chain to Apple is not checked.
+    /// Whether the signed message holds: a key whose certificate is inside signed this list. The chain to Apple is not checked.
     pub verified: bool,
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn read_profile(bytes: &[u8], limits: &Limits) -> Result<Profile, Str
         && let Ok(dictionary) = parse_plist(&content)
     {
         let reading = Reading { dictionary: &dictionary, text_bytes: limits.text_bytes };
-        return Ok(describe(reading, limits, digest_matches(signed)));
+        return Ok(describe(reading, limits, is_signed(signed)));
     }
     let dictionary = parse_plist(find_plist(bytes).ok_or("no property list inside")?)?;
     Ok(describe(Reading { dictionary: &dictionary, text_bytes: limits.text_bytes }, limits, false))

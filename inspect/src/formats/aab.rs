@@ -56,8 +56,7 @@ pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) 
 }
 
 fn describe<R: Read + Seek>(manifest: &Element, archive: &Archive<'_, R>, max_bytes: usize) -> Aab {
-    let text =
-        |value: Option<&str>| value.filter(|value| !value.is_empty() && value.len() <= max_bytes).map(str::to_owned);
+    let text = |value: Option<String>| value.filter(|value| !value.is_empty() && value.len() <= max_bytes);
     let code = |name| manifest.android(name).and_then(|value| value.parse::<u32>().ok());
     let (low, high) = (code("versionCode"), code("versionCodeMajor"));
     let is_versioned = low.is_some() || high.is_some();

@@ -5,9 +5,12 @@ mod block;
 mod chunk;
 mod digest;
 mod icon;
+mod jar;
+mod lineage;
 mod manifest;
 mod resources;
 mod signature;
+mod verify;
 
 use std::collections::BTreeSet;
 use std::io::{Read, Seek};

@@ -1,12 +1,14 @@
 //! `AppImages` of type 2: an ELF program with a squashfs behind it
 //! (github.com/AppImage/AppImageSpec, draft.md, "Type 2 image format").
 
+mod contents;
 mod elf;
 
 use std::io::{Read, Seek};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::contents::DesktopEntry;
 use crate::input::Input;
 use crate::notes::{Notes, Unreadable};
 
@@ -23,6 +25,8 @@ pub struct AppImage {
     pub is_signed: bool,
     /// Where the file system begins in the file, in bytes.
     pub file_system_offset: u64,
+    /// The desktop entry at the top of it, where there is one that can be read.
+    pub desktop_entry: Option<DesktopEntry>,
 }
 
 pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) -> Result<AppImage, Unreadable> {
@@ -37,18 +41,22 @@ pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) 
     if update_information.is_none() {
         notes.info("no-update-information", "The program does not say where its updates come from.");
     }
-    if input.read_at(program.end, 4).unwrap_or_default() != b"hsqs" {
+    let desktop_entry = if input.read_at(program.end, 4).unwrap_or_default() == b"hsqs" {
+        contents::read(input, program.end, notes)
+    } else {
         notes.error(
             "file-system-missing",
             format!("No squashfs begins at byte {}: the program cannot start.", program.end),
         );
-    }
+        None
+    };
     Ok(AppImage {
         image_type: program.image_type,
         architecture: program.architecture,
         update_information,
         is_signed,
         file_system_offset: program.end,
+        desktop_entry,
     })
 }
 

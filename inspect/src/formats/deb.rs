@@ -6,7 +6,7 @@ use deb822_fast::Paragraph;
 use serde::{Deserialize, Serialize};
 
 use crate::Entry;
-use crate::compression::{self, Compression, MEMORY_BYTES};
+use crate::compression::{self, Compression, MEMORY_BYTES, Patience};
 use crate::input::Input;
 use crate::notes::{Notes, Unreadable};
 use crate::tar_entries;
@@ -21,8 +21,8 @@ const CONTROL_BYTES: u64 = 256 * 1024;
 const RELATIONS: usize = 1_000;
 /// Files of the control archive that are looked through.
 const CONTROL_FILES: usize = 1_000;
-/// Bytes of the control archive that are decompressed.
-const CONTROL_TAR_BYTES: u64 = 16 * 1024 * 1024;
+/// How long decompressing the control archive is waited for, see `Compression::cost`: 20 MiB of xz at least.
+const CONTROL_COST: u64 = 128 * 1024 * 1024;
 
 /// What a Debian package says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,7 +124,8 @@ fn compression_of(name: &str) -> Compression {
 fn read_control<R: Read + Seek>(input: &mut Input<R>, member: &Member) -> io::Result<String> {
     input.seek(SeekFrom::Start(member.offset))?;
     let packed = input.by_ref().take(member.size_bytes);
-    let bytes = compression::decompress(compression_of(&member.name), packed, MEMORY_BYTES).take(CONTROL_TAR_BYTES);
+    let patience = Patience::new(CONTROL_COST);
+    let bytes = compression::decompress(compression_of(&member.name), packed, MEMORY_BYTES, &patience);
     let mut control = None;
     tar_entries::visit(tar::Archive::new(bytes).entries()?, CONTROL_FILES, |entry, bytes| {
         if entry.path.strip_prefix("./").unwrap_or(&entry.path) != "control" {

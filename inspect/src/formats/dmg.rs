@@ -3,27 +3,24 @@
 //! The trailer `koly` and the block maps `mish` are documented by nobody but their readers (`dmg2img`, `libdmg-hfsplus`,
 //! 7-Zip's `DmgHandler.cpp`), which agree. All numbers are big-endian.
 
+mod adc;
+mod disk;
+mod koly;
+mod volumes;
+
 use std::collections::BTreeSet;
 use std::io::{Read, Seek};
 
-use plist::Value;
 use serde::{Deserialize, Serialize};
 
-use crate::apple::{Signature, SignatureState, parse_plist, parse_superblob};
+use self::disk::{Disk, Packing};
+use self::koly::{Koly, SECTOR_BYTES, read_block_maps, read_koly, runs, u32_at, u64_at};
+use crate::apple::{MacApp, Signature, SignatureState, parse_superblob};
 use crate::input::Input;
 use crate::notes::{Notes, Unreadable};
 
-const KOLY_LEN: usize = 512;
-const SECTOR_BYTES: u64 = 512;
-/// `mish` begins with a header of this size; runs of 40 bytes follow.
-const MISH_LEN: usize = 204;
-const RUN_LEN: usize = 40;
 /// A signature of a disk image is some ten kilobytes.
 const SIGNATURE_BYTES: u64 = 4 * 1024 * 1024;
-/// The list has some 60 bytes for each run of half a megabyte.
-const LIST_BYTES: u64 = 8 * 1024 * 1024;
-/// The partitions that are listed; an image has less than ten.
-const PARTITIONS: usize = 128;
 
 /// What a disk image says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +37,10 @@ pub struct Dmg {
     pub signature: Signature,
     /// Whether a notarization ticket is stapled to it.
     pub stapled: bool,
+    /// The file system that was read: `hfs+`, `apfs`, `fat`. Absent where none could be.
+    pub file_system: Option<String>,
+    /// The app inside, where there is one.
+    pub app: Option<MacApp>,
 }
 
 /// One partition of a disk image.
@@ -59,12 +60,18 @@ pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) 
     }
     let koly = read_koly(input).map_err(unreadable)?;
     let mut dmg = Dmg { disk_bytes: koly.sectors.checked_mul(SECTOR_BYTES), ..empty() };
-    match read_block_maps(input, &koly) {
-        Ok(maps) => describe(&mut dmg, &maps, notes.limits.text_bytes),
-        Err(why) => notes.error("block-maps-unreadable", format!("The image's block maps cannot be read: {why}.")),
-    }
     read_signature(input, &koly, &mut dmg, notes);
     report_signature(&dmg, notes);
+    match read_block_maps(input, &koly) {
+        Ok(maps) => {
+            describe(&mut dmg, &maps, notes.limits.text_bytes);
+            let places = volumes::places(&maps);
+            let mut disk = Disk::new(input, &koly, &maps);
+            drop(maps);
+            (dmg.file_system, dmg.app) = volumes::read_app(&mut disk, &places, notes);
+        }
+        Err(why) => notes.error("block-maps-unreadable", format!("The image's block maps cannot be read: {why}.")),
+    }
     Ok(dmg)
 }
 
@@ -76,49 +83,9 @@ fn empty() -> Dmg {
         disk_bytes: None,
         signature: Signature::default(),
         stapled: false,
+        file_system: None,
+        app: None,
     }
-}
-
-/// What of the trailer is needed. Offsets count from the beginning of the file.
-#[derive(Debug)]
-struct Koly {
-    list_offset: u64,
-    list_bytes: u64,
-    signature_offset: u64,
-    signature_bytes: u64,
-    sectors: u64,
-}
-
-fn read_koly<R: Read + Seek>(input: &mut Input<R>) -> Result<Koly, String> {
-    let offset = input.len().checked_sub(KOLY_LEN as u64).ok_or("shorter than its trailer")?;
-    let bytes = input.read_at(offset, KOLY_LEN).map_err(|error| error.to_string())?;
-    if bytes.len() < KOLY_LEN || !bytes.starts_with(b"koly") {
-        return Err("no trailer at its end; is the file whole?".to_owned());
-    }
-    let word = |at| u64_at(&bytes, at).unwrap_or(0);
-    Ok(Koly {
-        list_offset: word(216),
-        list_bytes: word(224),
-        signature_offset: word(296),
-        signature_bytes: word(304),
-        sectors: word(492),
-    })
-}
-
-/// The `blkx` entries of the resource list: name and block map.
-fn read_block_maps<R: Read + Seek>(input: &mut Input<R>, koly: &Koly) -> Result<Vec<(String, Vec<u8>)>, String> {
-    let len = usize::try_from(koly.list_bytes.min(LIST_BYTES)).unwrap_or(0);
-    let bytes = input.read_at(koly.list_offset, len).map_err(|error| error.to_string())?;
-    let mut list = parse_plist(&bytes)?;
-    let blocks = list.get_mut("resource-fork").and_then(Value::as_dictionary_mut);
-    let blocks = blocks.and_then(|fork| fork.remove("blkx")).and_then(Value::into_array).ok_or("it has none")?;
-    let map = |block: Value| {
-        let mut block = block.into_dictionary()?;
-        let name = block.get("Name").or_else(|| block.get("CFName")).and_then(Value::as_string);
-        let name = name.unwrap_or_default().trim().to_owned();
-        Some((name, block.remove("Data")?.into_data()?))
-    };
-    Ok(blocks.into_iter().take(PARTITIONS).filter_map(map).collect())
 }
 
 fn describe(dmg: &mut Dmg, maps: &[(String, Vec<u8>)], text_bytes: usize) {
@@ -127,23 +94,9 @@ fn describe(dmg: &mut Dmg, maps: &[(String, Vec<u8>)], text_bytes: usize) {
         let sectors = u64_at(map, 16).unwrap_or(0);
         let name = name[..name.floor_char_boundary(text_bytes)].to_owned();
         dmg.partitions.push(Partition { name, size_bytes: sectors.saturating_mul(SECTOR_BYTES) });
-        let runs = map.get(MISH_LEN..).unwrap_or_default().chunks_exact(RUN_LEN);
-        compression.extend(runs.filter_map(|run| name_run(u32_at(run, 0)?)));
+        compression.extend(runs(map).filter_map(|run| Packing::of_run(u32_at(run, 0)?)?.word()));
     }
     dmg.compression = compression.into_iter().map(ToOwned::to_owned).collect();
-}
-
-/// How the blocks of a run are kept. Runs of zeros, comments and the end mark hold none.
-fn name_run(kind: u32) -> Option<&'static str> {
-    match kind {
-        1 => Some("none"),
-        0x8000_0004 => Some("adc"),
-        0x8000_0005 => Some("zlib"),
-        0x8000_0006 => Some("bzip2"),
-        0x8000_0007 => Some("lzfse"),
-        0x8000_0008 => Some("lzma"),
-        _ => None,
-    }
 }
 
 /// A superblob that the trailer points to; the ticket is one of its slots.
@@ -171,12 +124,4 @@ fn report_signature(dmg: &Dmg, notes: &mut Notes<'_>) {
         SignatureState::Signed => {}
         _ => notes.info("unsigned", "The image itself is not signed; what counts is the app inside."),
     }
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..at + 4).map(|raw| u32::from_be_bytes([raw[0], raw[1], raw[2], raw[3]]))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from(u32_at(bytes, at)?) << 32 | u64::from(u32_at(bytes, at + 4)?))
 }

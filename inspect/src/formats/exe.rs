@@ -2,6 +2,7 @@
 
 mod authenticode;
 mod headers;
+mod icon;
 mod installer;
 mod resources;
 mod version;
@@ -14,7 +15,7 @@ use crate::input::Input;
 use crate::notes::{Notes, Unreadable};
 
 pub use authenticode::Authenticode;
-pub(crate) use authenticode::parse_claims;
+pub(crate) use authenticode::{Claim, Hasher, parse_claims, report as report_signatures};
 pub use installer::Installer;
 pub use version::Version;
 
@@ -48,6 +49,7 @@ pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) 
         Resources::default()
     });
     let version = read_version(input, &resources, notes);
+    icon::read(input, &resources, notes);
     let installer = installer::recognise(input, &image, &resources).unwrap_or_else(|why| {
         notes.warning("installer-unreadable", format!("What follows the program cannot be read: {why}."));
         None

@@ -2,6 +2,7 @@
 //! msitools read them, since Microsoft publishes no description).
 
 mod database;
+mod digest;
 mod summary;
 
 use std::collections::BTreeMap;
@@ -10,11 +11,11 @@ use std::io::{self, Read, Seek};
 use cfb::CompoundFile;
 use serde::{Deserialize, Serialize};
 
-use super::exe::{Authenticode, parse_claims};
+use super::exe::{Authenticode, Claim, parse_claims, report_signatures};
 use crate::input::Input;
 use crate::notes::{Notes, Unreadable};
 
-/// The signature, and the one over the names and times of streams.
+/// The signature.
 const SIGNATURE_STREAM: &str = "\u{5}DigitalSignature";
 const SUMMARY_STREAM: &str = "\u{5}SummaryInformation";
 const SUMMARY_BYTES: u64 = 64 * 1024;
@@ -41,7 +42,8 @@ pub struct Msi {
     pub subject: Option<String>,
     /// Whether it holds a signature.
     pub is_signed: bool,
-    /// The signature; its digest is not held against the bytes.
+    /// The signature, with those nested in it. Its digest covers what the streams hold; their names and times, which
+    /// `MsiDigitalSignatureEx` covers, are not held against it.
     pub signatures: Vec<Authenticode>,
 }
 
@@ -49,6 +51,7 @@ pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) 
     if input.len() > FILE_BYTES {
         return Err(Unreadable::new("file-too-large", "compound file", "larger than 2 GiB"));
     }
+    let size_bytes = input.len();
     let mut file =
         CompoundFile::open(input).map_err(|why| Unreadable::new("package-unreadable", "compound file", why))?;
     let properties = database::read_properties(&mut file, notes.limits).unwrap_or_else(|why| {
@@ -61,7 +64,7 @@ pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) 
         summary::Summary::default()
     });
     let is_signed = file.is_stream(SIGNATURE_STREAM);
-    let signatures = if is_signed { read_signatures(&mut file, notes) } else { Vec::new() };
+    let signatures = if is_signed { read_signatures(&mut file, size_bytes, notes) } else { Vec::new() };
     if !is_signed {
         notes.info("not-signed", "The package is not signed: Windows warns before it installs it.");
     }
@@ -79,14 +82,51 @@ pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) 
     })
 }
 
-fn read_signatures<R: Read + Seek>(file: &mut CompoundFile<R>, notes: &mut Notes<'_>) -> Vec<Authenticode> {
+fn read_signatures<R: Read + Seek>(
+    file: &mut CompoundFile<R>,
+    size_bytes: u64,
+    notes: &mut Notes<'_>,
+) -> Vec<Authenticode> {
     match read_stream(file, SIGNATURE_STREAM, SIGNATURE_BYTES) {
-        Ok(bytes) => parse_claims(&bytes, notes).into_iter().map(|claim| claim.hold_against(None)).collect(),
+        Ok(bytes) => {
+            let claims = parse_claims(&bytes, notes);
+            let signatures = hold(claims, file, size_bytes, notes);
+            report_signatures(&signatures, notes);
+            signatures
+        }
         Err(why) => {
             notes.error("signature-unreadable", format!("The signature cannot be read: {why}."));
             Vec::new()
         }
     }
+}
+
+/// Each algorithm's digest is computed once.
+fn hold<R: Read + Seek>(
+    claims: Vec<Claim>,
+    file: &mut CompoundFile<R>,
+    size_bytes: u64,
+    notes: &mut Notes<'_>,
+) -> Vec<Authenticode> {
+    let mut digests: BTreeMap<String, Option<Vec<u8>>> = BTreeMap::new();
+    for claim in &claims {
+        let algorithm = &claim.signature.digest_algorithm;
+        if !digests.contains_key(algorithm) {
+            let digest = digest::compute(file, size_bytes, algorithm, notes.limits).unwrap_or_else(|why| {
+                notes.warning("signature-not-checked", format!("The signed streams cannot all be read: {why}."));
+                None
+            });
+            digests.insert(algorithm.clone(), digest);
+        }
+    }
+    let digest = |claim: &Claim| digests.get(&claim.signature.digest_algorithm)?.clone();
+    claims
+        .into_iter()
+        .map(|claim| {
+            let digest = digest(&claim);
+            claim.hold_against(digest.as_deref())
+        })
+        .collect()
 }
 
 /// `x64;1033`: processors, then languages (Template Summary property). Nothing before the semicolon means x86.

@@ -7,7 +7,7 @@ use std::io::{Read, Seek};
 
 use serde::{Deserialize, Serialize};
 
-use super::exe::parse_claims;
+use super::exe::{parse_claims, report_signatures};
 use crate::archive::{self, Archive};
 use crate::certificates::Certificate;
 use crate::input::Input;
@@ -48,7 +48,7 @@ pub struct Msix {
     pub packages: Vec<BundledPackage>,
     /// Whether it holds a signature. Windows installs no package without one.
     pub is_signed: bool,
-    /// The certificate that signed.
+    /// The certificate that signed. That its key made the signature is checked, the digests of the files are not.
     pub signer: Option<Certificate>,
     /// Whether the publisher is the certificate's subject; absent where either is unknown.
     pub is_publisher_signer: Option<bool>,
@@ -98,7 +98,9 @@ fn read_signature<R: Read + Seek>(archive: &mut Archive<'_, R>, msix: &mut Msix,
     let Some(blob) = blob.strip_prefix(SIGNATURE_MAGIC) else {
         return notes.error("signature-unreadable", format!("{SIGNATURE} does not begin as a signature."));
     };
-    msix.signer = parse_claims(blob, notes).into_iter().next().and_then(|claim| claim.signature.signer);
+    let signature = parse_claims(blob, notes).into_iter().next().map(|claim| claim.signature);
+    report_signatures(signature.as_slice(), notes);
+    msix.signer = signature.and_then(|signature| signature.signer);
     msix.is_publisher_signer = match (&msix.publisher, &msix.signer) {
         (Some(publisher), Some(signer)) => Some(is_same_name(publisher, &signer.subject)),
         _ => None,

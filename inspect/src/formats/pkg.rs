@@ -12,10 +12,9 @@ use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
 use self::xar::{File, Xar};
-use self::xml::Element;
-use super::app_zip::report_signature;
+use self::xml::{Element, PARTS};
 use crate::Entry;
-use crate::apple::SignatureState;
+use crate::apple::{SignatureState, report_signature};
 use crate::certificates::{Certificate, parse_certificate};
 use crate::input::Input;
 use crate::notes::{Notes, Unreadable};
@@ -84,7 +83,7 @@ pub(crate) fn read<R: Read + Seek>(input: &mut Input<R>, notes: &mut Notes<'_>) 
         components,
     };
     if let Some(file) = files.iter().find(|file| file.path == "Distribution")
-        && let Some(distribution) = read_xml(&xar, file, input, notes)
+        && let Some(distribution) = read_xml(&xar, file, &mut PARTS.clone(), input, notes)
     {
         describe(&mut pkg, &distribution, notes.limits.text_bytes);
     }
@@ -114,9 +113,10 @@ fn read_components<R: Read + Seek>(
     notes: &mut Notes<'_>,
 ) -> Vec<Component> {
     let mut components = Vec::new();
+    let mut left = PARTS;
     let is_info = |file: &&File| file.path == "PackageInfo" || file.path.ends_with("/PackageInfo");
     for file in files.iter().filter(is_info).take(COMPONENTS) {
-        if let Some(info) = read_xml(xar, file, input, notes) {
+        if let Some(info) = read_xml(xar, file, &mut left, input, notes) {
             let text = |name| info.attribute(name).map(|value| cut(value, notes.limits.text_bytes));
             components.push(Component {
                 path: cut(file.path.trim_end_matches("PackageInfo").trim_end_matches('/'), notes.limits.text_bytes),
@@ -129,9 +129,15 @@ fn read_components<R: Read + Seek>(
     components
 }
 
-/// Reads and parses a file; one that cannot be is a warning.
-fn read_xml<R: Read + Seek>(xar: &Xar, file: &File, input: &mut Input<R>, notes: &mut Notes<'_>) -> Option<Element> {
-    match xar.read_file(file, XML_BYTES, input).and_then(|bytes| xml::parse(&bytes)) {
+/// Reads and parses a file within the parts that are `left`; one that cannot be is a warning.
+fn read_xml<R: Read + Seek>(
+    xar: &Xar,
+    file: &File,
+    left: &mut usize,
+    input: &mut Input<R>,
+    notes: &mut Notes<'_>,
+) -> Option<Element> {
+    match xar.read_file(file, XML_BYTES, input).and_then(|bytes| xml::parse(&bytes, left)) {
         Ok(element) => Some(element),
         Err(why) => {
             let path = cut(&file.path, notes.limits.text_bytes);

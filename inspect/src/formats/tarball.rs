@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use serde::{Deserialize, Serialize};
 
 use crate::Entry;
-use crate::compression::{self, Compression, MEMORY_BYTES};
+use crate::compression::{self, Compression, MEMORY_BYTES, Patience};
 use crate::executable::{self, Executable, HEAD_BYTES, MAX_EXECUTABLES};
 use crate::input::Input;
 use crate::notes::{Notes, Unreadable};
@@ -55,11 +55,14 @@ fn read_entries<R: Read + Seek>(
     let (most, total_bytes) = (notes.limits.entries, notes.limits.total_bytes);
     let look = |entry: &TarEntry, bytes: &mut dyn Read| contents.add(entry, bytes, notes);
     if compression == Compression::None {
-        return tar_entries::visit(tar::Archive::new(input).entries_with_seek()?, most, look);
+        let visited = tar_entries::visit(tar::Archive::new(&mut *input).entries_with_seek()?, most, look)?;
+        // Seeking over an entry does not notice where the file ends.
+        return if contents.end > input.len() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(visited) };
     }
-    let bytes = compression::decompress(compression, input, MEMORY_BYTES);
-    let bounded = Bounded { inner: bytes, left_bytes: compression.patience_bytes().min(total_bytes) };
-    tar_entries::visit(tar::Archive::new(bounded).entries()?, most, look)
+    let patience = Patience::new(total_bytes);
+    let bytes = compression::decompress(compression, input, MEMORY_BYTES, &patience);
+    let visited = tar_entries::visit(tar::Archive::new(bytes).entries()?, most, look);
+    visited.map_err(|error| if patience.is_exhausted() { io::Error::other(Impatient) } else { error })
 }
 
 /// What was seen on the way.
@@ -69,6 +72,8 @@ struct Contents {
     executables: Vec<Executable>,
     outside: Option<String>,
     entries: usize,
+    /// Where the last entry ends, as claimed.
+    end: u64,
 }
 
 #[derive(Debug, Default)]
@@ -82,6 +87,7 @@ enum Top {
 impl Contents {
     fn add(&mut self, entry: &TarEntry, bytes: &mut dyn Read, notes: &mut Notes<'_>) -> io::Result<bool> {
         self.entries += 1;
+        self.end = self.end.max(entry.end);
         let path = entry.path.strip_prefix("./").unwrap_or(&entry.path);
         if is_outside(path) {
             self.outside.get_or_insert_with(|| cut(path, 200));
@@ -158,42 +164,13 @@ impl Contents {
     }
 }
 
-/// Hands out so many bytes, then fails in a way that [`is_impatient`] knows.
-struct Bounded<R> {
-    inner: R,
-    left_bytes: u64,
-}
-
+/// Why a whole archive is not read whole.
 #[derive(Debug, thiserror::Error)]
-#[error("the rest is larger than what is decompressed")]
+#[error("decompressing the rest takes longer than is waited for")]
 struct Impatient;
 
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.left_bytes == 0 && !buffer.is_empty() {
-            return Err(io::Error::other(Impatient));
-        }
-        let wanted = buffer.len().min(usize::try_from(self.left_bytes).unwrap_or(usize::MAX));
-        let read = self.inner.read(&mut buffer[..wanted])?;
-        self.left_bytes -= read as u64;
-        Ok(read)
-    }
-}
-
-/// The tar crate wraps errors in its own; the innermost tells.
 fn is_impatient(error: &io::Error) -> bool {
-    let mut next: Option<&(dyn std::error::Error + 'static)> = error.get_ref().map(|inner| inner as _);
-    for _ in 0..8 {
-        let Some(error) = next else { return false };
-        if error.is::<Impatient>() {
-            return true;
-        }
-        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
-    }
-    false
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Impatient>)
 }
 
 fn is_outside(path: &str) -> bool {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app_zip;
+mod disk;
 mod dmg;
 mod hostile;
 mod ipa;

@@ -31,7 +31,7 @@ macro_rules! details_as {
     };
 }
 details_as!(ipa, Ipa, inspect::formats::ipa::Ipa);
-details_as!(app_zip, AppZip, inspect::formats::app_zip::AppZip);
+details_as!(app_zip, AppZip, inspect::apple::MacApp);
 details_as!(dmg, Dmg, inspect::formats::dmg::Dmg);
 details_as!(pkg, Pkg, inspect::formats::pkg::Pkg);
 

@@ -20,7 +20,9 @@ fn signer(apk: &Apk) -> &str {
     &apk.signatures.last().unwrap().certificate.as_ref().unwrap().sha256
 }
 
-const V1: (Scheme, Verification) = (Scheme::V1, Verification::NotChecked);
+const V1: (Scheme, Verification) = (Scheme::V1, Verification::Verified);
+/// With a newer signature beside it.
+const V1_LIST: (Scheme, Verification) = (Scheme::V1, Verification::ManifestVerified);
 const V2: (Scheme, Verification) = (Scheme::V2, Verification::Verified);
 const V3: (Scheme, Verification) = (Scheme::V3, Verification::Verified);
 
@@ -43,12 +45,12 @@ fn packages_say_what_aapt_and_apksigner_print() {
     let name = "io.appium.settings";
     check("appium-settings-8.0.10.apk", name, Some(192), Some("8.0.10"), Some("Appium Settings"), 27, &[V2], settings);
     let name = "io.appium.uiautomator2.server";
-    check("appium-uiautomator2-server-10.6.6.apk", name, Some(278), Some("10.6.6"), None, 9, &[V1, V2, V3], aosp);
+    check("appium-uiautomator2-server-10.6.6.apk", name, Some(278), Some("10.6.6"), None, 9, &[V1_LIST, V2, V3], aosp);
     let name = "io.appium.android.apis";
-    check("ApiDemos-5.0.0.apk", name, Some(25), Some("5.0.0"), Some("API Demos"), 14, &[V1, V2], demos_5);
+    check("ApiDemos-5.0.0.apk", name, Some(25), Some("5.0.0"), Some("API Demos"), 14, &[V1_LIST, V2], demos_5);
     check("ApiDemos-1.1.2.apk", name, None, None, Some("API Demos"), 12, &[V1], demos_1);
     let name = "com.github.uiautomator";
-    check("app-uiautomator-3.7.1.apk", name, Some(2_004_001), Some("2.4.0"), Some("ATX"), 12, &[V1, V2], atx);
+    check("app-uiautomator-3.7.1.apk", name, Some(2_004_001), Some("2.4.0"), Some("ATX"), 12, &[V1_LIST, V2], atx);
 }
 
 #[test]

@@ -53,17 +53,30 @@ fn terminal_notifier_is_an_unsigned_mac_app() {
 
 #[test]
 fn disk_images_tell_how_they_are_packed() {
-    let check = |name: &str, compression: &str, partition: &str| {
+    let check = |name: &str, compression: &str| {
         let report = report(&fetched(name));
         let Some(Details::Dmg(dmg)) = &report.details else { panic!("{report:?}") };
         assert_eq!(dmg.compression, [compression], "{name}");
-        assert!(dmg.partitions.iter().any(|it| it.name.contains(partition)), "{name}");
+        assert!(dmg.partitions.iter().any(|it| it.name.contains("Apple_APFS")), "{name}");
         assert!(!dmg.encrypted && !dmg.stapled, "{name}");
-        assert_eq!(codes(&report), ["unsigned"], "{name}");
+        assert_eq!((dmg.file_system.as_deref(), dmg.app.as_ref()), (Some("apfs"), None), "{name}");
+        assert_eq!(codes(&report), ["unsigned", "no-app"], "{name}");
     };
-    check("dmgwiz-bzip2.dmg", "bzip2", "Apple_APFS");
-    check("dmgwiz-lzfse.dmg", "lzfse", "Apple_APFS");
-    check("apple-dmg-example.dmg", "zlib", "DOS_FAT_32");
+    check("dmgwiz-bzip2.dmg", "bzip2");
+    check("dmgwiz-lzfse.dmg", "lzfse");
+}
+
+#[test]
+fn raqote_is_an_app_on_a_disk_image() {
+    let report = report(&fetched("apple-dmg-example.dmg"));
+    let Some(Details::Dmg(dmg)) = &report.details else { panic!("{report:?}") };
+    assert_eq!((dmg.compression.join(" ").as_str(), dmg.file_system.as_deref()), ("zlib", Some("fat")));
+    assert!(dmg.partitions.iter().any(|it| it.name.contains("DOS_FAT_32")));
+    let app = dmg.app.as_ref().unwrap();
+    assert_eq!(app.app, "raqote-winit.app");
+    assert_eq!(app.bundle_id.as_deref(), Some("com.github.cloudpeers.x.examples.raqote-winit"));
+    assert_eq!((app.short_version.as_deref(), app.build.as_deref()), (Some("0.1.0"), None));
+    assert_eq!(app.display_name.as_deref(), Some("raqote-winit"));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Windows and Linux packages and tar archives: committed fixtures, hand-made inputs and damaged ones.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod appimage;
+
 use std::io::{Cursor, Write};
 use std::path::Path;
 

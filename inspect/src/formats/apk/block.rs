@@ -71,6 +71,15 @@ pub(super) struct Signer<'a> {
     pub(super) public_key: &'a [u8],
     /// API levels that it is for, in v3 and v3.1.
     pub(super) sdks: Option<(u32, u32)>,
+    /// Id and value of what else it signs.
+    attributes: Vec<(u32, &'a [u8])>,
+}
+
+impl<'a> Signer<'a> {
+    /// The value of the attribute with this id.
+    pub(super) fn attribute(&self, id: u32) -> Option<&'a [u8]> {
+        self.attributes.iter().find(|(own, _)| *own == id).map(|(_, value)| *value)
+    }
 }
 
 /// The signers in the block of a scheme; `None` where it is damaged.
@@ -91,7 +100,9 @@ fn parse_signer(scheme: Scheme, mut rest: &[u8]) -> Option<Signer<'_>> {
     {
         return None;
     }
-    Some(Signer { signed_data, digests, certificates, signatures, public_key, sdks })
+    let attributes = if inner.is_empty() { Vec::new() } else { sequence(&mut inner)? };
+    let attributes = attributes.into_iter().map(|mut item| Some((number(&mut item)?, item))).collect::<Option<_>>()?;
+    Some(Signer { signed_data, digests, certificates, signatures, public_key, sdks, attributes })
 }
 
 fn algorithm_and_bytes(mut item: &[u8]) -> Option<(u32, &[u8])> {
@@ -100,7 +111,11 @@ fn algorithm_and_bytes(mut item: &[u8]) -> Option<(u32, &[u8])> {
 
 /// A damaged or too long sequence is none, so that nothing is verified in part.
 fn sequence<'a>(rest: &mut &'a [u8]) -> Option<Vec<&'a [u8]>> {
-    let mut items = prefixed(rest)?;
+    items(prefixed(rest)?)
+}
+
+/// The items of a sequence whose own length is read.
+pub(super) fn items(mut items: &[u8]) -> Option<Vec<&[u8]>> {
     let mut found = Vec::new();
     while !items.is_empty() {
         if found.len() == MAX_ITEMS {
@@ -111,14 +126,14 @@ fn sequence<'a>(rest: &mut &'a [u8]) -> Option<Vec<&'a [u8]>> {
     Some(found)
 }
 
-fn prefixed<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+pub(super) fn prefixed<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let len = usize::try_from(number(rest)?).ok()?;
     let (bytes, after) = rest.split_at_checked(len)?;
     *rest = after;
     Some(bytes)
 }
 
-fn number(rest: &mut &[u8]) -> Option<u32> {
+pub(super) fn number(rest: &mut &[u8]) -> Option<u32> {
     let value = u32_at(rest, 0)?;
     *rest = &rest[4..];
     Some(value)

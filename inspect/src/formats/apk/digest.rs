@@ -6,8 +6,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use sha2::digest::Update;
-use sha2::{Digest, Sha256, Sha512};
+use ring::digest::{Algorithm, Context, SHA256, SHA512};
 
 use crate::input::Input;
 
@@ -37,27 +36,26 @@ impl Sections {
     }
 }
 
+/// By `ring`, whose vector code is about twice as fast as portable code where the processor has no instructions for it:
+/// these are all bytes of the file.
 pub(super) fn compute<R: Read + Seek>(input: &mut Input<R>, sections: Sections, hash: Hash) -> io::Result<Vec<u8>> {
-    match hash {
-        Hash::Sha256 => compute_with::<R, Sha256>(input, sections),
-        Hash::Sha512 => compute_with::<R, Sha512>(input, sections),
-    }
-}
-
-fn compute_with<R: Read + Seek, D: Digest + Update>(input: &mut Input<R>, sections: Sections) -> io::Result<Vec<u8>> {
+    let algorithm = match hash {
+        Hash::Sha256 => &SHA256,
+        Hash::Sha512 => &SHA512,
+    };
     let Sections { block_offset, directory_offset, end_offset, size_bytes } = sections;
     let end = read_end_record(input, sections)?;
     let directory_bytes = end_offset.saturating_sub(directory_offset);
     let pieces =
         [block_offset, directory_bytes, size_bytes.saturating_sub(end_offset)].map(|bytes| bytes.div_ceil(PIECE_BYTES));
     let count = u32::try_from(pieces.iter().sum::<u64>()).map_err(io::Error::other)?;
-    let mut top = start::<D>(0x5a, count);
+    let mut top = start(algorithm, 0x5a, count);
     input.seek(SeekFrom::Start(0))?;
     digest_pieces(input, block_offset, &mut top)?;
     input.seek(SeekFrom::Start(directory_offset))?;
     digest_pieces(input, directory_bytes, &mut top)?;
     digest_pieces(&mut end.as_slice(), end.len() as u64, &mut top)?;
-    Ok(top.finalize().to_vec())
+    Ok(top.finish().as_ref().to_vec())
 }
 
 fn read_end_record<R: Read + Seek>(input: &mut Input<R>, sections: Sections) -> io::Result<Vec<u8>> {
@@ -70,27 +68,28 @@ fn read_end_record<R: Read + Seek>(input: &mut Input<R>, sections: Sections) -> 
     Ok(end)
 }
 
-fn digest_pieces<D: Digest + Update>(input: &mut impl Read, mut left: u64, top: &mut D) -> io::Result<()> {
+/// Adds the digests of `left` bytes, piece by piece, to `top`.
+fn digest_pieces(input: &mut impl Read, mut left: u64, top: &mut Context) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER_BYTES];
     while left > 0 {
         let piece_bytes = left.min(PIECE_BYTES);
-        let mut piece = start::<D>(0xa5, u32::try_from(piece_bytes).map_err(io::Error::other)?);
+        let mut piece = start(top.algorithm(), 0xa5, u32::try_from(piece_bytes).map_err(io::Error::other)?);
         let mut wanted = piece_bytes;
         while wanted > 0 {
             let len = usize::try_from(wanted).map_or(BUFFER_BYTES, |wanted| wanted.min(BUFFER_BYTES));
             input.read_exact(&mut buffer[..len])?;
-            Update::update(&mut piece, &buffer[..len]);
+            piece.update(&buffer[..len]);
             wanted -= len as u64;
         }
-        Update::update(top, piece.finalize().as_slice());
+        top.update(piece.finish().as_ref());
         left -= piece_bytes;
     }
     Ok(())
 }
 
-fn start<D: Digest + Update>(tag: u8, number: u32) -> D {
-    let mut digest = D::new();
-    Update::update(&mut digest, &[tag]);
-    Update::update(&mut digest, &number.to_le_bytes());
+fn start(algorithm: &'static Algorithm, tag: u8, number: u32) -> Context {
+    let mut digest = Context::new(algorithm);
+    digest.update(&[tag]);
+    digest.update(&number.to_le_bytes());
     digest
 }

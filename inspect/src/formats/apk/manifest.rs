@@ -1,5 +1,7 @@
 //! What `AndroidManifest.xml` says, before references into `resources.arsc` are followed.
 
+use std::collections::HashSet;
+
 use super::axml::{Attribute, Element, Event, Events, Value};
 use super::{Feature, MAX_LISTED};
 
@@ -42,6 +44,8 @@ pub(super) struct Manifest {
     pub(super) features: Vec<Feature>,
     /// The first activity that a launcher shows.
     pub(super) launcher: Option<Activity>,
+    /// The permissions again: comparing each with all before it would take seconds where they hardly differ.
+    known_permissions: HashSet<String>,
     activity: Activity,
     filter: Filter,
 }
@@ -143,7 +147,7 @@ impl Manifest {
 
     fn add_permission(&mut self, name: Option<String>) {
         let Some(name) = name else { return };
-        if self.permissions.len() < MAX_LISTED && !self.permissions.contains(&name) {
+        if self.permissions.len() < MAX_LISTED && self.known_permissions.insert(name.clone()) {
             self.permissions.push(name);
         }
     }

@@ -1,8 +1,8 @@
 //! Authenticode signatures ("Windows Authenticode Portable Executable Signature Format", Microsoft, 2008).
 //!
-//! A signature is a CMS `SignedData` over a digest of the file. Verified means here: the digest in the signature is the
-//! digest of these bytes, and the signer's own attributes name that content. Neither the signer's key nor whether anyone
-//! trusts its certificate is checked.
+//! A signature is a CMS `SignedData` over a digest of the file. Two things are checked of it: that the digest is the one of
+//! these bytes and the signer's own attributes name it, and that the key of the signer's certificate signed these
+//! attributes. Whether anyone trusts that certificate is not checked.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -19,6 +19,7 @@ use super::malformed;
 use crate::certificates::{Certificate, parse_signed_data};
 use crate::input::Input;
 use crate::notes::Notes;
+use crate::public_key::Problem;
 
 /// All signatures of a file together.
 const TABLE_BYTES: u64 = 4 * 1024 * 1024;
@@ -45,6 +46,10 @@ pub struct Authenticode {
     pub digest_algorithm: String,
     /// Whether the file's bytes are those that were signed; absent where that was not computed.
     pub is_digest_verified: Option<bool>,
+    /// Whether the key of the signer's certificate made the signature; absent where its algorithm is not read or the
+    /// certificate is not inside.
+    #[serde(default)]
+    pub is_signature_verified: Option<bool>,
     /// The certificate that signed, and who issued it.
     pub signer: Option<Certificate>,
     /// When it was signed as a timestamp authority says it, RFC 3339, UTC.
@@ -91,13 +96,21 @@ pub(super) fn read<R: Read + Seek>(input: &mut Input<R>, image: &Image, notes: &
         claim.hold_against(actual)
     };
     let signatures: Vec<Authenticode> = claims.into_iter().map(hold).collect();
+    report(&signatures, notes);
+    signatures
+}
+
+/// Says of signatures that do not hold.
+pub(crate) fn report(signatures: &[Authenticode], notes: &mut Notes<'_>) {
     if signatures.iter().any(|signature| signature.is_digest_verified == Some(false)) {
         notes.error(
             "signature-digest-differs",
             "The file is not the one that was signed: Windows refuses its signature.",
         );
     }
-    signatures
+    if signatures.iter().any(|signature| signature.is_signature_verified == Some(false)) {
+        notes.error("signature-wrong", "The signature is not by the key of its certificate: Windows refuses it.");
+    }
 }
 
 /// The attribute certificate table: each entry is a length with its 8 bytes of header, a revision, a type, and the
@@ -158,6 +171,11 @@ fn parse_claim(blob: &[u8], nested: &mut Vec<Vec<u8>>) -> der::Result<Claim> {
     let signature = Authenticode {
         digest_algorithm: name_algorithm(&algorithm),
         is_digest_verified: None,
+        is_signature_verified: signer.and_then(|signer| match data.verify(signer, &content) {
+            Ok(()) => Some(true),
+            Err(Problem::Wrong(_)) => Some(false),
+            Err(Problem::Unchecked(_)) => None,
+        }),
         signer: signer.and_then(|signer| data.certificate_of(signer)),
         timestamp: signer.and_then(timestamp),
     };
@@ -260,7 +278,7 @@ fn name_algorithm(oid: &ObjectIdentifier) -> String {
 }
 
 /// A digest under way.
-enum Hasher {
+pub(crate) enum Hasher {
     Sha1(Sha1),
     Sha256(Sha256),
     Sha384(Sha384),
@@ -268,7 +286,7 @@ enum Hasher {
 }
 
 impl Hasher {
-    fn new(algorithm: &str) -> Option<Self> {
+    pub(crate) fn new(algorithm: &str) -> Option<Self> {
         match algorithm {
             "sha1" => Some(Self::Sha1(Sha1::new())),
             "sha256" => Some(Self::Sha256(Sha256::new())),
@@ -278,7 +296,7 @@ impl Hasher {
         }
     }
 
-    fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Sha1(hasher) => hasher.update(bytes),
             Self::Sha256(hasher) => hasher.update(bytes),
@@ -287,7 +305,7 @@ impl Hasher {
         }
     }
 
-    fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(self) -> Vec<u8> {
         match self {
             Self::Sha1(hasher) => hasher.finalize().to_vec(),
             Self::Sha256(hasher) => hasher.finalize().to_vec(),

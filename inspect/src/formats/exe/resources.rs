@@ -6,6 +6,10 @@ use super::headers::Image;
 use super::malformed;
 use crate::input::Input;
 
+/// `RT_ICON`: one picture.
+pub(super) const ICON: u32 = 3;
+/// `RT_GROUP_ICON`: the pictures of one icon.
+pub(super) const ICON_GROUP: u32 = 14;
 /// `RT_RCDATA`: bytes of the program's own.
 pub(super) const RAW: u32 = 10;
 /// `RT_VERSION`.
@@ -15,6 +19,8 @@ pub(super) const MANIFEST: u32 = 24;
 
 /// Entries of one directory that are looked at.
 const ENTRIES: usize = 256;
+/// Entries of all directories together; those of a large program are some thousands, those of a loop have no end.
+const ALL_ENTRIES: usize = 20_000;
 /// Resources that are kept.
 const RESOURCES: usize = 2_048;
 /// One resource that is read; manifests and versions take a few kilobytes.
@@ -49,9 +55,15 @@ impl Resources {
         self.listed.iter().find(|resource| resource.kind == Name::Number(kind))
     }
 
+    /// A numbered resource of a numbered type.
+    pub(super) fn get(&self, kind: u32, name: u32) -> Option<&Resource> {
+        let is = |resource: &&Resource| resource.kind == Name::Number(kind) && resource.name == Name::Number(name);
+        self.listed.iter().find(is)
+    }
+
     /// Whether there is a numbered resource of a numbered type.
     pub(super) fn has(&self, kind: u32, name: u32) -> bool {
-        self.listed.iter().any(|resource| resource.kind == Name::Number(kind) && resource.name == Name::Number(name))
+        self.get(kind, name).is_some()
     }
 
     /// Whether there is a numbered resource of a named type.
@@ -62,6 +74,16 @@ impl Resources {
 }
 
 impl Resource {
+    pub(super) fn size_bytes(&self) -> u32 {
+        self.size_bytes
+    }
+
+    /// All of it; the caller has bounded its size.
+    pub(super) fn read_whole<R: Read + Seek>(&self, input: &mut Input<R>) -> io::Result<Vec<u8>> {
+        input.read_at(self.file_offset, self.size_bytes as usize)
+    }
+
+    /// Its first bytes.
     pub(super) fn read<R: Read + Seek>(&self, input: &mut Input<R>) -> io::Result<Vec<u8>> {
         input.read_at(self.file_offset, self.size_bytes.min(RESOURCE_BYTES) as usize)
     }
@@ -70,7 +92,7 @@ impl Resource {
 pub(super) fn read<R: Read + Seek>(input: &mut Input<R>, image: &Image) -> io::Result<Resources> {
     let Some((address, _)) = image.resources else { return Ok(Resources::default()) };
     let root = image.file_offset(address).ok_or_else(|| malformed("they lie in no section"))?;
-    let mut tree = Tree { input, image, root };
+    let mut tree = Tree { input, image, root, left: ALL_ENTRIES };
     let mut listed = Vec::new();
     for (kind, kind_at) in tree.directory(0)? {
         for (name, name_at) in tree.directory(kind_at)? {
@@ -83,10 +105,15 @@ pub(super) fn read<R: Read + Seek>(input: &mut Input<R>, image: &Image) -> io::R
     Ok(Resources { listed })
 }
 
+/// Why a tree is given up.
+const TOO_MANY: &str = "their directories have more entries than are looked at; they may lead to themselves";
+
 struct Tree<'a, R> {
     input: &'a mut Input<R>,
     image: &'a Image,
     root: u64,
+    /// Entries that may still be looked at.
+    left: usize,
 }
 
 impl<R: Read + Seek> Tree<'_, R> {
@@ -97,6 +124,7 @@ impl<R: Read + Seek> Tree<'_, R> {
         let count =
             |at: usize| header.get(at..at + 2).map_or(0, |raw| usize::from(u16::from_le_bytes([raw[0], raw[1]])));
         let wanted = (count(12) + count(14)).min(ENTRIES);
+        self.left = self.left.checked_sub(wanted.max(1)).ok_or_else(|| malformed(TOO_MANY))?;
         let rows = self.input.read_at(start + 16, wanted * 8)?;
         let (rows, _) = rows.as_chunks::<8>();
         rows.iter()

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use bzip2::read::BzDecoder;
 use flate2::read::ZlibDecoder;
 
-use super::xml::{self, Element};
+use super::xml::{self, Element, PARTS};
 use crate::input::Input;
 
 const HEADER_LEN: usize = 28;
@@ -44,7 +44,7 @@ impl Xar {
         let packed = header[8..16].iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
         input.seek(SeekFrom::Start(header_len)).map_err(|error| error.to_string())?;
         let table = unpack(ZlibDecoder::new(input.by_ref().take(packed)), TABLE_BYTES)?;
-        let table = xml::parse(&table).map_err(|why| format!("its table of contents: {why}"))?;
+        let table = xml::parse(&table, &mut PARTS.clone()).map_err(|why| format!("its table of contents: {why}"))?;
         let table = table.children.into_iter().find(|child| child.name == "toc").ok_or("no table of contents")?;
         Ok(Self { heap: header_len.saturating_add(packed), table })
     }

@@ -4,8 +4,8 @@ use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-/// Elements, attributes and pieces of text; a table of contents has some hundreds.
-const PARTS: usize = 200_000;
+/// Elements, attributes and pieces of text of the components together, and of each other document; some hundreds are usual.
+pub(super) const PARTS: usize = 200_000;
 /// Levels of elements.
 const DEPTH: usize = 64;
 /// Attributes of one element that are kept.
@@ -40,18 +40,17 @@ impl Element {
     }
 }
 
-/// Parses a document into its root element.
+/// Parses a document into its root element, and takes its parts from those that are `left`.
 ///
 /// # Errors
 /// With the reason, in words.
-pub(super) fn parse(bytes: &[u8]) -> Result<Element, String> {
+pub(super) fn parse(bytes: &[u8], left: &mut usize) -> Result<Element, String> {
     let mut reader = Reader::from_reader(bytes);
     let mut open = vec![Element::default()];
-    let mut parts = 0usize;
     loop {
         match reader.read_event().map_err(|error| error.to_string())? {
-            Event::Start(start) => open.push(element(&start, &mut parts)),
-            Event::Empty(start) => close(&mut open, element(&start, &mut parts)),
+            Event::Start(start) => open.push(element(&start, left)),
+            Event::Empty(start) => close(&mut open, element(&start, left)),
             Event::End(_) => {
                 if let Some(done) = open.pop() {
                     close(&mut open, done);
@@ -63,8 +62,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Element, String> {
             Event::Eof => break,
             _ => continue,
         }
-        parts += 1;
-        if open.len() > DEPTH || parts > PARTS {
+        *left = left.saturating_sub(1);
+        if open.len() > DEPTH || *left == 0 {
             return Err("more elements or levels than are read".to_owned());
         }
     }
@@ -72,7 +71,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Element, String> {
     root.ok_or_else(|| "no element in it".to_owned())
 }
 
-fn element(start: &BytesStart<'_>, parts: &mut usize) -> Element {
+fn element(start: &BytesStart<'_>, left: &mut usize) -> Element {
     let mut attributes = start.attributes();
     attributes.with_checks(false);
     let pair = |attribute: quick_xml::events::attributes::Attribute<'_>| {
@@ -80,7 +79,7 @@ fn element(start: &BytesStart<'_>, parts: &mut usize) -> Element {
         Some((attribute.key.as_ref().to_owned(), value))
     };
     let attributes: Vec<_> = attributes.flatten().take(ATTRIBUTES).filter_map(pair).collect();
-    *parts += attributes.len();
+    *left = left.saturating_sub(attributes.len());
     Element { name: start.local_name().as_ref().to_owned(), attributes, ..Element::default() }
 }
 
@@ -107,6 +106,10 @@ fn append(open: &mut [Element], text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(bytes: &[u8]) -> Result<Element, String> {
+        super::parse(bytes, &mut PARTS.clone())
+    }
 
     #[test]
     fn a_document_is_a_tree_and_too_much_of_it_is_refused() {

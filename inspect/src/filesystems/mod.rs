@@ -1,0 +1,24 @@
+//! File systems inside of images, read by path.
+//!
+//! Each reader follows numbers that the image states, so each bounds what it follows: nodes of a tree, items of a
+//! folder, pieces of a file. None writes, and none knows more of its format than finding a file and reading it takes.
+
+mod apfs;
+mod fat;
+mod hfs_plus;
+mod squashfs;
+
+mod tree;
+mod volume;
+
+pub(crate) use apfs::Apfs;
+pub(crate) use fat::Fat;
+pub(crate) use hfs_plus::HfsPlus;
+pub(crate) use squashfs::Squashfs;
+pub(crate) use tree::{FileSystem, Tree};
+pub(crate) use volume::{Blocks, Volume};
+
+/// Items of one folder that are looked at.
+const ITEMS: usize = 4_096;
+/// Pieces that one file lies in.
+const PIECES: usize = 65_536;
