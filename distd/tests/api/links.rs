@@ -134,8 +134,8 @@ async fn links_are_for_channels_that_allow_them_and_made_by_those_who_may_promot
     let listed: Links = read(promoter.get(&paths::links(&acme())).await).await;
     assert_eq!(listed.links.len(), 1);
 
-    let patch = |body: Value| admin.request(Method::PATCH, "/api/v1/apps/acme").json(&body).send();
-    let _: Value = read(patch(json!({"access": "token"})).await.unwrap()).await;
+    let change = |body: Value| admin.request(Method::PATCH, "/api/v1/apps/acme").json(&body).send();
+    let _: Value = read(change(json!({"access": "token"})).await.unwrap()).await;
     assert_eq!(browse(&server, &made.path).await.status(), StatusCode::NOT_FOUND, "closed");
     let answer = admin.post(&paths::links(&acme()), &wanted).await;
     refused(answer, StatusCode::FORBIDDEN, ErrorCode::LinkNotAllowed).await;

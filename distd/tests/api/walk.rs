@@ -54,14 +54,12 @@ impl World {
 
     async fn with_scope(&self, scope: &str) -> Client {
         let made = self.clients.borrow().get(scope).cloned();
-        match made {
-            Some(client) => client,
-            None => {
-                let client = self.server.with_scopes(&[scope]).await;
-                self.clients.borrow_mut().insert(scope.to_owned(), client.clone());
-                client
-            }
+        if let Some(client) = made {
+            return client;
         }
+        let client = self.server.with_scopes(&[scope]).await;
+        self.clients.borrow_mut().insert(scope.to_owned(), client.clone());
+        client
     }
 
     /// The request of an operation. One that is not here fails the test, so that a new route finds its place.
@@ -81,7 +79,6 @@ impl World {
         match operation {
             "apps_create" => request.json(&json!({"slug": "new"})),
             "apps_update" => request.json(&json!({"name": "Acme"})),
-            "rules_replace" => request.json(&json!({})),
             "push_negotiate" => request.json(&json!({"objects": []})),
             "push_commit" => {
                 let beta = Some(("beta", self.next.parent));
@@ -89,7 +86,7 @@ impl World {
             }
             "objects_upload" => request.header("Upload-Offset", 0).body(SENT),
             "channels_promote" => request.json(&json!({"revision": "1.0"})),
-            "channels_rollback" | "tokens_rotate" | "keys_rotate" => request.json(&json!({})),
+            "channels_rollback" | "tokens_rotate" | "keys_rotate" | "rules_replace" => request.json(&json!({})),
             "publishers_add" => request
                 .json(&json!({"kind": "github", "repository_id": 1, "owner_id": 2, "ref": "refs/heads/main",
         "workflow": "acme/app/.github/workflows/release.yml"})),
@@ -201,7 +198,7 @@ async fn every_page_answers_as_its_declared_requirement_says() {
     let begun = http.get(format!("{}{}/get/{digest}", world.server.url, world.link.path)).send().await.unwrap();
     let file = begun.headers()["location"].to_str().unwrap().split('/').nth(2).unwrap().to_owned();
     let link = world.link.path.trim_start_matches("/l/").to_owned();
-    let fill = |template: &str, link: &str, file: &str| {
+    let address = |template: &str, link: &str, file: &str| {
         let values = [
             ("app", "acme"),
             ("channel", "beta"),
@@ -215,7 +212,7 @@ async fn every_page_answers_as_its_declared_requirement_says() {
     };
     for (template, requires) in distd::web::pages() {
         let ask = async |client: &Client, link: &str, file: &str| {
-            let request = client.request(Method::GET, &fill(template, link, file)).build().unwrap();
+            let request = client.request(Method::GET, &address(template, link, file)).build().unwrap();
             http.execute(request).await.unwrap()
         };
         let anyone = world.server.anonymous();
