@@ -34,7 +34,7 @@ fn fact(shown: &str, name: &str) -> String {
 #[test]
 fn an_apk_is_shown_as_aapt2_and_apksigner_print_it() {
     let badging = print("aapt2", &["dump", "badging"]);
-    let signed = print("apksigner", &["verify", "--print-certs"]);
+    let printed = print("apksigner", &["verify", "--print-certs"]);
     let implied = badging.contains("uses-implied-permission");
     assert!(!implied, "every permission that aapt2 prints is the manifest's own");
     let permissions: Vec<&str> = badging
@@ -52,7 +52,7 @@ fn an_apk_is_shown_as_aapt2_and_apksigner_print_it() {
     assert_eq!(fact(&shown, "version name"), between(&badging, "versionName='", "'"));
     assert_eq!(fact(&shown, "label"), between(&badging, "application-label:'", "'"));
     assert_eq!(fact(&shown, "permissions"), permissions.join(", "));
-    let signer = between(&signed, "certificate SHA-256 digest: ", "\n");
+    let signer = between(&printed, "certificate SHA-256 digest: ", "\n");
     assert_eq!(fact(&shown, "signatures certificate sha256"), signer);
     assert_eq!(fact(&shown, "signatures verification"), "verified");
 
