@@ -122,8 +122,9 @@ fn what_is_of_honest_size_is_read_whole() {
         let size = octal((times * MIB) as u64);
         [header("noise", b'0', &size), noise.repeat(times), vec![0; 1_024]].concat()
     };
-    for bytes in [gzip(&[(&of(40), 1)]), xz(&of(8)), bzip2(&of(8))] {
-        let report = held(|| bytes);
+    let packers: [(usize, fn(&[u8]) -> Vec<u8>); 3] = [(40, |bytes| gzip(&[(bytes, 1)])), (8, xz), (8, bzip2)];
+    for (times, pack) in packers {
+        let report = held(|| pack(&of(times)));
         assert!(is_complete(&report), "{report:?}");
     }
 }
