@@ -84,7 +84,9 @@ fn describe<R: Read>(entry: &Entry<'_, R>, kind: EntryType, long_path: Option<St
         _ => Kind::Other,
     };
     let size_bytes = entry.header().size().unwrap_or(0);
-    TarEntry { path, size_bytes, end: entry.raw_file_position().saturating_add(size_bytes), kind }
+    // A sparse file has fewer bytes in the archive than it has unpacked.
+    let kept_bytes = entry.header().entry_size().unwrap_or(0);
+    TarEntry { path, size_bytes, end: entry.raw_file_position().saturating_add(kept_bytes), kind }
 }
 
 fn read_long_name(entry: &mut impl Read) -> io::Result<String> {

@@ -147,7 +147,7 @@ fn resources_that_refer_to_each_other_in_circles_end() {
 #[test]
 fn a_table_of_as_many_chunks_as_fit_is_read_in_time() {
     let report = held(|| {
-        let noise = chunk(0x200, 8, b"").repeat(MIB / 2);
+        let noise = chunk(0x200, 8, b"").repeat(MIB / 4);
         let table = [table(&reference(0x7f01_0000)), noise].concat();
         let size = u32::try_from(table.len()).unwrap().to_le_bytes();
         apk(&referring(), &[&table[..4], &size, &table[8..]].concat())

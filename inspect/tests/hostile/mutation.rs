@@ -12,7 +12,7 @@ use crate::repair::repair;
 /// Larger fixtures are damaged by their own tests.
 const SEED_BYTES: u64 = 64 * 1024;
 /// Files of each kind of damage that are made of each seed.
-const ROUNDS: usize = 40;
+const ROUNDS: usize = 20;
 /// What lengths and offsets are replaced with; as wide as a place needs.
 const LIES: [u64; 6] = [0, u64::MAX, u64::MAX >> 1, 1 << 31, 0x0100_0000_0100_0000, 0x7f7f_7f7f_7f7f_7f7f];
 /// What structures of the formats begin with.
