@@ -2,7 +2,8 @@
 //!
 //! In this order, so that nothing is believed before it is verified: the token's issuer must be one that a publisher of the app
 //! names, only then is it asked for its keys; signature; times; the rules; and at last, in the transaction that makes the token,
-//! that the identity token was not exchanged before. Each refusal has its own code and writes its audit event.
+//! that the identity token was not exchanged before. Each refusal has its own code and writes its audit event, unless there were
+//! too many in a minute.
 
 use jiff::{SignedDuration, Timestamp};
 use protocol::api::{AuditAction, CreatedToken, ExchangeRequest, Publisher, PublisherKind, Token};
@@ -74,7 +75,9 @@ pub(crate) async fn exchange(
         }
         Err(error) => Err(error),
     };
-    if let Err(OpError::IdentityRefused(refusal)) = &outcome {
+    if let Err(OpError::IdentityRefused(refusal)) = &outcome
+        && server.refusals.has_room(at)
+    {
         let (refusal, app) = (refusal.clone(), wanted.app);
         server.db.write(move |tx| record_refusal(tx, &caller, &app, &refusal, &known, at)).await?;
     }

@@ -203,6 +203,11 @@ impl Refusals {
         one.told += u32::from(tells);
         Verdict { tells, suppressed }
     }
+
+    /// Whether a refusal that has an event of its own may leave it: it counts among those in all.
+    pub(super) fn has_room(&self, now: Timestamp) -> bool {
+        self.counts().of_all.count(&(), now).count <= MOST_OF_ALL
+    }
 }
 
 #[cfg(test)]
@@ -213,6 +218,15 @@ mod tests {
 
     fn source(last: u8) -> Source {
         Source::anonymous(Some(Neighbourhood::of(IpAddr::from([192, 0, 2, last]))))
+    }
+
+    #[test]
+    fn refusals_with_events_of_their_own_are_bounded_as_well() {
+        let refusals = Refusals::new();
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        assert_eq!((0..500).filter(|_| refusals.has_room(now)).count(), 120);
+        assert!(!refusals.judge(&source(1), now).tells);
+        assert!(refusals.has_room(now + SignedDuration::from_mins(1)));
     }
 
     #[test]
