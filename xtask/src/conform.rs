@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::{
@@ -34,12 +34,6 @@ pub struct Options {
     /// Requests that are made up for each operation
     #[arg(long, value_name = "N", default_value_t = 20)]
     examples: u32,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { examples: 20 }
-    }
 }
 
 /// Builds, asks, and tells what did not conform.
@@ -92,7 +86,11 @@ fn ask(packages: &Path, client: &Client, examples: u32, named: &[&str], only: bo
     for operation in named {
         command.args([flag, operation]);
     }
-    let said = process::read(&mut command).context("an answer is not as the description says")?;
+    let output = process::capture(&mut command)?;
+    if !output.status.success() {
+        bail!("an answer is not as the description says:\n{}", String::from_utf8_lossy(&output.stdout));
+    }
+    let said = String::from_utf8_lossy(&output.stdout);
     let summary = said.lines().filter(|line| line.contains("generated") || line.contains("Tested:"));
     summary.for_each(|line| println!("{}", line.trim()));
     Ok(())

@@ -9,7 +9,7 @@ use std::{process::Command, time::Instant};
 use anyhow::{Context, Result};
 
 use crate::{
-    conform, fixtures, process, tidy,
+    fixtures, process, tidy,
     tools::{self, FIND, FORMATS, NPM, OPENSSL, PIP, SHA256SUM, SQLITE3, STRACE},
     workspace,
 };
@@ -30,7 +30,6 @@ const STEPS: &[Step] = &[
     Step { name: "doctests", run: run_doctests },
     Step { name: "the formats' own tools", run: ensure_formats_tools },
     Step { name: "real artifacts", run: fetch_artifacts },
-    Step { name: "the API and its description", run: check_api },
     Step { name: "tests", run: run_tests },
 ];
 
@@ -94,10 +93,6 @@ fn fetch_artifacts() -> Result<()> {
     tools::ensure(&[NPM, PIP])?;
     let all = fixtures::Options::default();
     fixtures::run(&all).or_else(|_| fixtures::run(&all)).or_else(|_| fixtures::run(&all))
-}
-
-fn check_api() -> Result<()> {
-    conform::run(&conform::Options::default())
 }
 
 fn run_tests() -> Result<()> {
