@@ -22,7 +22,7 @@ use crate::{
 pub struct Options {
     /// End after the last step instead of serving until Ctrl-C
     #[arg(long)]
-    exit: bool,
+    pub exit: bool,
 }
 
 /// Builds, tells the story, and serves until Ctrl-C. The data directory is removed at the end.

@@ -30,11 +30,13 @@ pub fn capture(command: &mut Command) -> Result<Output> {
 ///
 /// # Errors
 /// When it cannot be started, ends with anything but success (the error carries the end of its
-/// standard error), or prints something that is not UTF-8.
+/// standard error, or of its output where it said nothing there), or prints something that is not UTF-8.
 pub fn read(command: &mut Command) -> Result<String> {
     let output = capture(command)?;
     if !output.status.success() {
-        bail!("`{}` ended with {}{}", describe(command), output.status, quote_tail(&output.stderr));
+        // With --json a program says on standard output what went wrong.
+        let said = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
+        bail!("`{}` ended with {}{}", describe(command), output.status, quote_tail(said));
     }
     String::from_utf8(output.stdout)
         .with_context(|| format!("`{}` printed bytes that are not UTF-8", describe(command)))
@@ -49,7 +51,7 @@ pub fn quote_tail(said: &[u8]) -> String {
     tail.iter().fold(String::new(), |quoted, line| quoted + "\n    " + line)
 }
 
-/// The command as one line. A token's value is left out.
+/// The command as one line. The value of a token or a header, which may hold one, is left out.
 pub fn describe(command: &Command) -> String {
     let mut line = command.get_program().to_string_lossy().into_owned();
     let mut secret = false;
@@ -57,7 +59,7 @@ pub fn describe(command: &Command) -> String {
         let argument = argument.to_string_lossy();
         line.push(' ');
         line.push_str(if secret { "…" } else { &argument });
-        secret = argument == "--token";
+        secret = argument == "--token" || argument == "--header";
     }
     line
 }
@@ -71,6 +73,9 @@ mod tests {
         let mut command = Command::new("dist");
         command.args(["ci", "publish", "--token", "dist_a_b", "--json"]);
         assert_eq!(describe(&command), "dist ci publish --token … --json");
+        let mut command = Command::new("schemathesis");
+        command.args(["run", "--header", "Authorization: Bearer dist_a_b", "--seed", "7"]);
+        assert_eq!(describe(&command), "schemathesis run --header … --seed 7");
     }
 
     #[test]

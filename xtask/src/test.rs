@@ -9,7 +9,7 @@ use std::{process::Command, time::Instant};
 use anyhow::{Context, Result};
 
 use crate::{
-    fixtures, process, tidy,
+    demo, fixtures, process, tidy,
     tools::{self, FIND, FORMATS, NPM, OPENSSL, PIP, SHA256SUM, SQLITE3, STRACE},
     workspace,
 };
@@ -30,6 +30,7 @@ const STEPS: &[Step] = &[
     Step { name: "doctests", run: run_doctests },
     Step { name: "the formats' own tools", run: ensure_formats_tools },
     Step { name: "real artifacts", run: fetch_artifacts },
+    Step { name: "demo", run: tell_the_demo },
     Step { name: "tests", run: run_tests },
 ];
 
@@ -93,6 +94,11 @@ fn fetch_artifacts() -> Result<()> {
     tools::ensure(&[NPM, PIP])?;
     let all = fixtures::Options::default();
     fixtures::run(&all).or_else(|_| fixtures::run(&all)).or_else(|_| fixtures::run(&all))
+}
+
+/// The first of the README's two commands.
+fn tell_the_demo() -> Result<()> {
+    demo::run(&demo::Options { exit: true })
 }
 
 fn run_tests() -> Result<()> {

@@ -12,7 +12,7 @@ use crate::{
     client::{Client, Publication, Status},
     digest, fixtures,
     manifest::{Entry, Manifest},
-    store,
+    process, store,
 };
 
 /// The app that is published.
@@ -30,9 +30,12 @@ struct Part {
 struct Cast {
     first: &'static [Part],
     second: &'static [Part],
+    /// The key that signed the second Android app, where it is another than the first's: SHA-256 of its
+    /// certificate, as apksigner prints it.
+    new_signer: Option<&'static str>,
 }
 
-/// Two builds of one Android app, and an iOS app that stays the same.
+/// Two builds of one Android app, each signed with a key of its own, and an iOS app that stays the same.
 const FETCHED: Cast = Cast {
     first: &[
         Part { fixture: "appium-settings-8.0.9.apk", name: "acme.apk", arch: None },
@@ -42,6 +45,7 @@ const FETCHED: Cast = Cast {
         Part { fixture: "appium-settings-8.0.10.apk", name: "acme.apk", arch: None },
         Part { fixture: "UICatalog8.2.ipa", name: "Acme.ipa", arch: None },
     ],
+    new_signer: Some("680dbbc39ab0944796c811b636ace510c8e551317087036cebab0751b0a6190c"),
 };
 
 /// Without a network: the second release adds a package for Linux.
@@ -55,11 +59,12 @@ const COMMITTED: Cast = Cast {
         Part { fixture: "TestApp7.1.ipa", name: "Acme.ipa", arch: None },
         Part { fixture: "ripgrep_13.0.0-4+b2_amd64.deb", name: "acme.deb", arch: Some("x86_64") },
     ],
+    new_signer: None,
 };
 
 /// Goes through the whole story in `folder` and says each step; ends at the first that fails.
 pub(super) fn tell(client: &Client, data: &Path, folder: &Path) -> Result<()> {
-    let [first, second] = prepare(folder)?;
+    let (cast, [first, second]) = prepare(folder)?;
     client.run(["app", "create", APP, "--access", "public", "--json"])?;
     println!("Created the public app {APP}.\n");
 
@@ -69,6 +74,9 @@ pub(super) fn tell(client: &Client, data: &Path, folder: &Path) -> Result<()> {
     println!("Published the same again: unchanged, {} requests, nothing sent.", again.transfer.requests);
     promote(client, &first)?;
 
+    if let Some(signer) = cast.new_signer {
+        meet_new_signer(client, &second, signer)?;
+    }
     let second = publish(client, &second)?;
     promote(client, &second)?;
     pull(client, &second, &folder.join("pulled-after-promotion"))?;
@@ -83,12 +91,13 @@ pub(super) fn tell(client: &Client, data: &Path, folder: &Path) -> Result<()> {
 }
 
 /// Lays out both releases as a CI job would, in folders named by their version.
-fn prepare(folder: &Path) -> Result<[PathBuf; 2]> {
+fn prepare(folder: &Path) -> Result<(&'static Cast, [PathBuf; 2])> {
     let (cast, first, second) = gather()?;
-    Ok([
+    let manifests = [
         lay_out(&folder.join("2.4.0"), "2.4.0", "241", cast.first, &first)?,
         lay_out(&folder.join("2.4.1"), "2.4.1", "242", cast.second, &second)?,
-    ])
+    ];
+    Ok((cast, manifests))
 }
 
 /// Fetched artifacts where they can be had, else the committed ones.
@@ -124,6 +133,21 @@ fn publish(client: &Client, manifest: &Path) -> Result<Publication> {
         println!("  {}  {}", artifact.sha256, artifact.filename);
     }
     Ok(publication)
+}
+
+/// An app signed with another key would install on nobody's device as an update: it is refused until an
+/// admin allows the key.
+fn meet_new_signer(client: &Client, manifest: &Path, signer: &str) -> Result<()> {
+    let output = process::capture(&mut client.publish_command(manifest))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    ensure!(
+        !output.status.success() && said.contains("signer-not-allowed") && said.contains(signer),
+        "an app signed with another key was not refused: {said}"
+    );
+    println!("Refused 2.4.1+242: its Android app is signed with another key (signer-not-allowed).");
+    client.run(["app", "rules", APP, "--allow", &format!("android.signers={signer}"), "--json"])?;
+    println!("Allowed the key with `dist app rules {APP} --allow android.signers={}…`.\n", &signer[..12]);
+    Ok(())
 }
 
 fn promote(client: &Client, publication: &Publication) -> Result<()> {
