@@ -9,7 +9,7 @@ use std::{process::Command, time::Instant};
 use anyhow::{Context, Result};
 
 use crate::{
-    demo, fixtures, process, tidy,
+    conform, demo, fixtures, process, tidy,
     tools::{self, FIND, FORMATS, NPM, OPENSSL, PIP, SHA256SUM, SQLITE3, STRACE},
     workspace,
 };
@@ -31,6 +31,7 @@ const STEPS: &[Step] = &[
     Step { name: "the formats' own tools", run: ensure_formats_tools },
     Step { name: "real artifacts", run: fetch_artifacts },
     Step { name: "demo", run: tell_the_demo },
+    Step { name: "the API and its description", run: hold_to_the_description },
     Step { name: "tests", run: run_tests },
 ];
 
@@ -99,6 +100,10 @@ fn fetch_artifacts() -> Result<()> {
 /// The first of the README's two commands.
 fn tell_the_demo() -> Result<()> {
     demo::run(&demo::Options { exit: true })
+}
+
+fn hold_to_the_description() -> Result<()> {
+    conform::run(&conform::Options::default())
 }
 
 fn run_tests() -> Result<()> {

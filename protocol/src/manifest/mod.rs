@@ -120,6 +120,8 @@ impl ArtifactLine {
 /// A place outside where the release can be had.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+// The API also knows the links that admins hand out: in its description each needs a name of its own.
+#[schema(as = ReleaseLink)]
 pub struct Link {
     /// The system it is for.
     pub platform: Platform,
