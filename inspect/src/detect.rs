@@ -6,6 +6,7 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use crate::compression::{self, Compression, MEMORY_BYTES, Patience};
+use crate::filesystems::is_iso9660;
 use crate::{Format, arch, tar_entries, zip_kind};
 
 /// What a file is.
@@ -58,13 +59,21 @@ fn detect_binary<R: Read + Seek>(head: &[u8], input: &mut R) -> io::Result<Found
         Some((Format::Pkg, None))
     } else if head.starts_with(&[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]) {
         Some((Format::Msi, None))
-    } else if head.starts_with(b"\x7fELF") && head.get(8..11) == Some(b"AI\x02") {
+    } else if head.starts_with(b"\x7fELF") && is_appimage(head, input)? {
         Some((Format::Appimage, read_u16(head, 18).and_then(arch::of_elf)))
     } else if head.starts_with(b"MZ") {
         detect_pe(head, input)?
     } else {
         None
     })
+}
+
+/// The mark in bytes 8 to 10; images of type 1 from before there was one are known by their file system.
+fn is_appimage<R: Read + Seek>(head: &[u8], input: &mut R) -> io::Result<bool> {
+    match head.get(8..11) {
+        Some(b"AI\x01" | b"AI\x02") => Ok(true),
+        _ => is_iso9660(input),
+    }
 }
 
 /// PE Format: the offset of the `PE\0\0` signature is at 0x3c, the machine right behind the signature.

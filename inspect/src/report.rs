@@ -11,7 +11,7 @@ use crate::formats::{
 };
 
 /// Counts versions of what reports say. Raised whenever the same bytes would get another report.
-pub const INSPECTOR_VERSION: u32 = 2;
+pub const INSPECTOR_VERSION: u32 = 3;
 
 /// Everything that was read out of one artifact. Derived, never authoritative: it can be made again from the bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -49,9 +49,11 @@ pub const FORMATS: &[Tool] = &[
     Tool { program: "makensis", package: "nsis" },
     Tool { program: "msiinfo", package: "msitools" },
     Tool { program: "osslsigncode", package: "osslsigncode" },
-    Tool { program: "python3", package: "python3" },
+    PYTHON,
+    Tool { program: "readelf", package: "binutils" },
     Tool { program: "rpm", package: "rpm" },
     Tool { program: "tar", package: "tar" },
+    Tool { program: "unsquashfs", package: "squashfs-tools" },
     Tool { program: "wixl", package: "wixl" },
 ];
 

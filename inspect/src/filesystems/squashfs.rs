@@ -2,14 +2,13 @@
 //! dr-emann.github.io/squashfs). All numbers are little-endian.
 
 mod inode;
-mod packing;
 
 use std::io::{Read, Seek};
 
 use self::inode::{Inode, parse_folder, parse_inode};
-use self::packing::Packing;
-use super::ITEMS;
+use super::packing::Packing;
 use super::volume::array;
+use super::{ITEMS, TopLevel};
 use crate::input::Input;
 
 /// Size of a metadata block, unpacked.
@@ -53,32 +52,6 @@ impl<'a, R: Read + Seek> Squashfs<'a, R> {
         let packing = Packing::of_number(half(20))?;
         let (root, inodes, folders, fragments) = (wide(32), wide(64), wide(72), wide(80));
         Ok(Self { input, start, packing, block_bytes, root, inodes, folders, fragments })
-    }
-
-    /// Names in the folder at the top, sorted.
-    ///
-    /// # Errors
-    /// With the reason, in words.
-    pub(crate) fn names(&mut self) -> Result<Vec<String>, String> {
-        let root = self.inode(self.root)?;
-        let mut names: Vec<String> = self.list(&root)?.into_iter().map(|(name, _)| name).collect();
-        names.sort_unstable();
-        Ok(names)
-    }
-
-    /// The whole file at a path, links followed; `None` where there is none. Refused where it has more than `max_bytes`
-    /// bytes.
-    ///
-    /// # Errors
-    /// With the reason, in words.
-    pub(crate) fn read(&mut self, path: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, String> {
-        match self.find(path)? {
-            Some(Inode::File(file)) if file.size_bytes > max_bytes => {
-                Err(format!("{} bytes, and at most {max_bytes} are read", file.size_bytes))
-            }
-            Some(Inode::File(file)) => self.read_file(&file).map(Some),
-            _ => Ok(None),
-        }
     }
 
     fn find(&mut self, path: &str) -> Result<Option<Inode>, String> {
@@ -204,6 +177,25 @@ impl<'a, R: Read + Seek> Squashfs<'a, R> {
         let size = array(&entry, 8).map(u32::from_le_bytes);
         let (Some(place), Some(size)) = (place, size) else { return Err("a fragment without a place".to_owned()) };
         self.block(self.start.saturating_add(place), size, self.block_bytes as usize)
+    }
+}
+
+impl<R: Read + Seek> TopLevel for Squashfs<'_, R> {
+    fn names(&mut self) -> Result<Vec<String>, String> {
+        let root = self.inode(self.root)?;
+        let mut names: Vec<String> = self.list(&root)?.into_iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn read(&mut self, path: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, String> {
+        match self.find(path)? {
+            Some(Inode::File(file)) if file.size_bytes > max_bytes => {
+                Err(format!("{} bytes, and at most {max_bytes} are read", file.size_bytes))
+            }
+            Some(Inode::File(file)) => self.read_file(&file).map(Some),
+            _ => Ok(None),
+        }
     }
 }
 

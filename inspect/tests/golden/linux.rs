@@ -1,13 +1,14 @@
-//! Debian and RPM packages, against dpkg-deb and rpm.
+//! Debian and RPM packages and `AppImages`, against dpkg-deb, rpm, unsquashfs, bsdtar and readelf.
 
 use std::path::Path;
 
 use inspect::compression::Compression;
+use inspect::formats::appimage::AppImage;
 use inspect::formats::deb::Deb;
 
 use crate::snapshots::check_made;
-use crate::tools::{Workshop, run};
-use crate::{details, pins, report_of};
+use crate::tools::{Workshop, after, run};
+use crate::{details, pins, report, report_of};
 
 fn check_deb(file: &Path, deb: &Deb) {
     let field = |name: &str| {
@@ -80,4 +81,56 @@ fn rpms_say_what_rpm_prints() {
         let signed = run(Path::new("."), "rpm", &["-qp", "--nosignature", "--nodigest", "--qf", &tags, file]);
         assert_eq!(rpm.is_signed, !signed.replace("(none)", "").is_empty(), "{} {signed}", pin.name);
     }
+}
+
+/// A file at the top of the image's file system, as the tool for that file system unpacks it.
+fn unpacked(file: &Path, image: &AppImage, name: &str) -> String {
+    let file = file.to_str().unwrap();
+    if image.image_type == 1 {
+        return run(Path::new("."), "bsdtar", &["-xOf", file, name]);
+    }
+    run(Path::new("."), "unsquashfs", &["-o", &image.file_system_offset.to_string(), "-cat", file, name])
+}
+
+#[test]
+fn app_images_say_what_their_file_systems_hold() {
+    for pin in pins::of_kinds(&["appimage"]) {
+        let report = report_of(&pin.file);
+        let image = details!(report, Appimage);
+        let entry = image.desktop_entry.as_ref().unwrap();
+        let text = unpacked(&pin.file, image, &entry.file);
+        let value = |key: &str| after(&text, &format!("{key}=")).map(str::to_owned);
+        assert_eq!(entry.name, value("Name"), "{}", pin.name);
+        assert_eq!(entry.comment, value("Comment"), "{}", pin.name);
+        assert_eq!(entry.icon, value("Icon"), "{}", pin.name);
+        assert_eq!(entry.version, value("X-AppImage-Version"), "{}", pin.name);
+        let section = |name: &str| run(Path::new("."), "readelf", &["-p", name, pin.file.to_str().unwrap()]);
+        let updates = image.update_information.as_deref();
+        assert_eq!(updates, after(&section(".upd_info"), "[     0]"), "{}", pin.name);
+        assert_eq!(image.is_signed, section(".sha256_sig").contains("BEGIN PGP SIGNATURE"), "{}", pin.name);
+    }
+}
+
+#[test]
+fn an_image_of_type_1_is_read_where_bsdtar_compressed_its_files() {
+    let workshop = Workshop::new();
+    let text = format!("[Desktop Entry]\nName=Acme\nIcon=acme\n{}", "# much that compresses well\n".repeat(3_000));
+    workshop.write("top/acme.desktop", &text);
+    workshop.write("top/a name that ISO 9660 alone has no room for.txt", "");
+    std::os::unix::fs::symlink("acme.desktop", workshop.file("top/.DirIcon")).unwrap();
+    workshop.run("bsdtar", "--format iso9660 --options zisofs=direct,rockridge=strict,!joliet -cf acme.iso -C top .");
+    let mut bytes = std::fs::read(workshop.file("acme.iso")).unwrap();
+    assert!(bytes.windows(8).any(|eight| eight == [0x37, 0xe4, 0x53, 0x96, 0xc9, 0xdb, 0xd6, 0x07]), "not compressed");
+    let head = b"\x7fELF\x02\x01\x01\0AI\x01";
+    bytes[..head.len()].copy_from_slice(head);
+    bytes[18] = 62;
+
+    let report = report(&bytes);
+    let image = details!(report, Appimage);
+    let entry = image.desktop_entry.as_ref().unwrap();
+    assert_eq!((image.image_type, image.architecture.as_str()), (1, "x86_64"));
+    assert_eq!((entry.file.as_str(), entry.name.as_deref()), ("acme.desktop", Some("Acme")));
+    // The link was followed, to a file that is no icon.
+    let why = report.findings.iter().find(|finding| finding.code == "icon-unreadable").unwrap();
+    assert!(why.message.contains(".DirIcon is no PNG"), "{why:?}");
 }

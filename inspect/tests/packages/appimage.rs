@@ -44,7 +44,7 @@ fn superblocks_that_lie_are_named() {
         let mut changed = made("gzip.squashfs");
         changed[at..at + bytes.len()].copy_from_slice(bytes);
         let report = report(&appimage(&changed));
-        assert_eq!(codes(&report), [&["no-update-information"], findings].concat(), "{at}");
+        assert_eq!(codes(&report), [findings, &["no-update-information"]].concat(), "{at}");
         assert_eq!(details(&report).desktop_entry.as_ref(), None);
     };
     check(0, b"hsqx", &["file-system-missing"]);

@@ -1,13 +1,10 @@
 //! What lies at the top of an `AppImage`'s file system: the desktop entry and the icon ("`AppDir`" in the same
 //! specification; "Desktop Entry Specification" of freedesktop.org).
 
-use std::io::{Read, Seek};
-
 use serde::{Deserialize, Serialize};
 
 use crate::apple::keep_icon;
-use crate::filesystems::Squashfs;
-use crate::input::Input;
+use crate::filesystems::TopLevel;
 use crate::notes::Notes;
 
 /// A desktop entry has a kilobyte or two, with all its translations some ten.
@@ -29,8 +26,8 @@ pub struct DesktopEntry {
 }
 
 /// Reads the entry and keeps the icon. What is missing or cannot be read is a warning.
-pub(super) fn read<R: Read + Seek>(input: &mut Input<R>, start: u64, notes: &mut Notes<'_>) -> Option<DesktopEntry> {
-    let opened = Squashfs::open(input, start).and_then(|mut image| image.names().map(|names| (image, names)));
+pub(super) fn read(image: Result<impl TopLevel, String>, notes: &mut Notes<'_>) -> Option<DesktopEntry> {
+    let opened = image.and_then(|mut image| image.names().map(|names| (image, names)));
     let (mut image, names) = match opened {
         Ok(opened) => opened,
         Err(why) => {
@@ -44,11 +41,7 @@ pub(super) fn read<R: Read + Seek>(input: &mut Input<R>, start: u64, notes: &mut
     entry
 }
 
-fn read_entry<R: Read + Seek>(
-    image: &mut Squashfs<'_, R>,
-    names: &[String],
-    notes: &mut Notes<'_>,
-) -> Option<DesktopEntry> {
+fn read_entry(image: &mut impl TopLevel, names: &[String], notes: &mut Notes<'_>) -> Option<DesktopEntry> {
     let Some(file) = names.iter().find(|name| name.ends_with(".desktop")) else {
         notes.warning("desktop-entry-missing", "No desktop entry is at the top of the image: menus cannot show it.");
         return None;
@@ -84,12 +77,18 @@ fn parse_entry(file: &str, text: &str, text_bytes: usize) -> DesktopEntry {
 }
 
 /// The PNG that the entry names, or `.DirIcon`, which may be of another kind or a link to it.
-fn read_icon<R: Read + Seek>(image: &mut Squashfs<'_, R>, icon: Option<&str>, notes: &mut Notes<'_>) {
+fn read_icon(image: &mut impl TopLevel, icon: Option<&str>, notes: &mut Notes<'_>) {
     let named = icon.filter(|icon| !icon.contains('/')).map(|icon| format!("{}.png", icon.trim_end_matches(".png")));
     let mut problem = None;
     for path in named.into_iter().chain([".DirIcon".to_owned()]) {
         match image.read(&path, notes.limits.icon_bytes as u64) {
             Ok(Some(bytes)) if bytes.starts_with(b"\x89PNG") => return keep_icon(path, bytes, notes),
+            Ok(Some(bytes)) if is_svg(&bytes) => {
+                return notes.info(
+                    "icon-is-drawing",
+                    format!("The icon ({path}) is an SVG drawing, of which no picture is made."),
+                );
+            }
             Ok(Some(_)) => problem = problem.or_else(|| Some(format!("{path} is no PNG"))),
             Ok(None) => {}
             Err(why) => problem = problem.or_else(|| Some(format!("{path}: {why}"))),
@@ -97,6 +96,11 @@ fn read_icon<R: Read + Seek>(image: &mut Squashfs<'_, R>, icon: Option<&str>, no
     }
     let why = problem.unwrap_or_else(|| "there is none at the top of the image".to_owned());
     notes.warning("icon-unreadable", format!("The icon cannot be shown: {why}."));
+}
+
+fn is_svg(bytes: &[u8]) -> bool {
+    let head = &bytes[..bytes.len().min(4_096)];
+    head.windows(4).any(|window| window == b"<svg")
 }
 
 #[cfg(test)]
