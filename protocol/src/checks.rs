@@ -123,7 +123,9 @@ impl Claim<'_> {
         let mut findings = Vec::new();
         for (property, allowed) in &identity.0 {
             let values = property.values(summary);
-            if !applies(*property, self.line.kind) || values.iter().any(|value| allowed.contains(value)) {
+            if !applies(*property, self.line.kind, !values.is_empty())
+                || values.iter().any(|value| allowed.contains(value))
+            {
                 continue;
             }
             let (code, what) = match property {
@@ -141,11 +143,13 @@ impl Claim<'_> {
     }
 }
 
-/// What can say something about a property at all. An archive of files has no id, an App Bundle no signer that reaches a device.
-fn applies(property: Property, kind: Kind) -> bool {
+/// What can say something about a property at all. An archive of files has no id, an App Bundle no signer that reaches a
+/// device; a disk image has the id of its app where that can be read.
+fn applies(property: Property, kind: Kind, is_said: bool) -> bool {
     match kind {
         Kind::Ipa | Kind::Apk | Kind::AppZip | Kind::Msix => true,
-        Kind::Dmg | Kind::Pkg | Kind::Exe | Kind::Msi => property != Property::Ids,
+        Kind::Dmg => is_said || property != Property::Ids,
+        Kind::Pkg | Kind::Exe | Kind::Msi => property != Property::Ids,
         Kind::Aab | Kind::Deb | Kind::Rpm => property == Property::Ids,
         Kind::Tarball | Kind::Appimage | Kind::Zip | Kind::File => false,
     }
@@ -266,6 +270,21 @@ mod tests {
         assert_eq!(codes(&android, &apk("a", 1), "{}"), ["Warning build-mismatch"]);
         assert_eq!(codes(&android, &apk("a", 1), r#"{"version_mismatch": "block"}"#), ["Error build-mismatch"]);
         assert!(codes(&android, &apk("a", 1), r#"{"version_mismatch": "off"}"#).is_empty());
+    }
+
+    #[test]
+    fn a_disk_image_has_the_id_of_its_app_where_that_can_be_read() {
+        let rules = r#"{"identity": {"macos": {"ids": ["com.acme.app"]}}}"#;
+        let held = |id: Option<&str>| {
+            let said = Summary { id: id.map(str::to_owned), ..Summary::default() };
+            let (line, version) = (line(Platform::Macos, Kind::Dmg), "2.4.0".parse().unwrap());
+            let claim = Claim { line: &line, version: &version, build: None };
+            let findings = claim.check_identity(&said, &serde_json::from_str(rules).unwrap());
+            findings.into_iter().map(|finding| finding.code).collect::<Vec<_>>()
+        };
+        assert!(held(Some("com.acme.app")).is_empty());
+        assert_eq!(held(Some("com.other.app")), ["id-not-allowed"]);
+        assert!(held(None).is_empty());
     }
 
     #[test]
