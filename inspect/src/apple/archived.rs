@@ -96,19 +96,32 @@ impl App {
             (is_icon_file(name, &bundle.icon_names) && member.size_bytes <= max_bytes)
                 .then(|| (member.size_bytes, name.to_owned()))
         });
-        if let Some((_, name)) = icons.max() {
-            keep(self.path_of(&name), max_bytes, Some, archive, notes);
+        match icons.max() {
+            Some((_, name)) => keep(self.path_of(&name), max_bytes, Some, archive, notes),
+            None => self.note_catalog("Assets.car", archive, notes),
         }
     }
 
     /// Keeps the best PNG of the `.icns` file that `Info.plist` states.
     pub(crate) fn read_icns_icon(&self, bundle: &Bundle, files: &mut dyn Files, notes: &mut Notes<'_>) {
-        let Some(name) = bundle.icon_names.first() else { return };
+        let Some(name) = bundle.icon_names.first() else {
+            return self.note_catalog("Resources/Assets.car", files, notes);
+        };
         let path = self.path_of(&format!("Resources/{}.icns", name.strip_suffix(".icns").unwrap_or(name)));
         if files.has(&path) {
             let limits = notes.limits;
             let png = |icns: Vec<u8>| icon_of_icns(&icns, limits.icon_pixels, limits.icon_bytes).map(<[u8]>::to_vec);
             keep(path, limits.file_bytes, png, files, notes);
+        } else {
+            self.note_catalog("Resources/Assets.car", files, notes);
+        }
+    }
+
+    /// Apps of the latest tools have their icon nowhere else.
+    fn note_catalog(&self, catalog: &str, files: &mut dyn Files, notes: &mut Notes<'_>) {
+        let path = self.path_of(catalog);
+        if files.has(&path) {
+            notes.info("icon-in-catalog", format!("The icon, if there is one, is in {path}, which is not read."));
         }
     }
 }
@@ -121,11 +134,13 @@ fn keep(
     notes: &mut Notes<'_>,
 ) {
     match files.read(&path, max_bytes) {
-        Ok(bytes) => {
-            if let Some(png) = png(bytes) {
-                keep_icon(path, png, notes);
+        Ok(bytes) => match png(bytes) {
+            Some(png) => keep_icon(path, png, notes),
+            None => {
+                let why = format!("{path} holds no PNG that is read");
+                notes.warning("icon-unreadable", format!("The icon cannot be shown: {why}."));
             }
-        }
+        },
         Err(error) => notes.warning("icon-unreadable", format!("The icon cannot be shown: {error}.")),
     }
 }
