@@ -6,13 +6,13 @@
 //! too many in a minute.
 
 use jiff::{SignedDuration, Timestamp};
-use protocol::api::{AuditAction, CreatedToken, ExchangeRequest, Publisher, PublisherKind, Token};
-use protocol::{AppSlug, ErrorCode, Scope, TokenText, limits};
+use protocol::api::{AuditAction, CreatedToken, ExchangeRequest, Publisher, PublisherKind};
+use protocol::{AppSlug, ErrorCode, Scope, limits};
 use rusqlite::Transaction;
 use serde_json::{Map, Value, json};
 
 use super::caller::Record;
-use super::tokens::{NAME_BYTES, random};
+use super::tokens::{NAME_BYTES, draw, keep};
 use super::{Caller, OpError};
 use crate::oidc::{self, Claims, LEEWAY, Refusal, Unverified, clipped};
 use crate::{Server, db};
@@ -152,19 +152,11 @@ fn issue(tx: &Transaction<'_>, caller: &Caller, accepted: &Accepted, now: Timest
     if !db::publishers::use_identity(tx, issuer, jti, remember, now)? {
         return Err(Refusal::new(ErrorCode::OidcTokenReused, "the identity token was exchanged before").into());
     }
-    let text = TokenText::from_random(random(), random());
-    let token = Token {
-        id: text.id().to_owned(),
-        name: name(publisher.rule.kind, claims),
-        scopes: scopes(publisher)?,
-        created_at: now,
-        created_by: format!("publisher:{}", publisher.id),
-        expires_at: Some(now + SignedDuration::from_secs(limits::EXCHANGED_TOKEN_SECONDS.into())),
-        revoked_at: None,
-        used_at: None,
-        used_from: None,
-    };
-    db::tokens::insert(tx, &token, &text.secret_sha256())?;
+    let lifetime = SignedDuration::from_secs(limits::EXCHANGED_TOKEN_SECONDS.into());
+    let actor = format!("publisher:{}", publisher.id);
+    let made = draw(&name(publisher.rule.kind, claims), &scopes(publisher)?, Some(lifetime), &actor, now);
+    keep(tx, &made)?;
+    let token = &made.about;
     let details = json!({
         "publisher": publisher.id, "issuer": issuer, "scopes": token.scopes, "expires_at": token.expires_at,
         "claims": kept(claims),
@@ -178,8 +170,8 @@ fn issue(tx: &Transaction<'_>, caller: &Caller, accepted: &Accepted, now: Timest
         reason: None,
         details,
     };
-    caller.clone().known_as(&token).record(tx, now, record)?;
-    Ok(CreatedToken { token: text.reveal(), about: token })
+    caller.clone().known_as(token).record(tx, now, record)?;
+    Ok(made)
 }
 
 /// Publishing, and the channels of the rule.

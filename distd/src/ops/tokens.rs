@@ -187,7 +187,13 @@ fn make(wanted: &CreateToken, actor: &str, now: Timestamp) -> Result<CreatedToke
 }
 
 /// A new token. Its secret is nowhere else yet.
-fn draw(name: &str, scopes: &[Scope], lifetime: Option<SignedDuration>, actor: &str, now: Timestamp) -> CreatedToken {
+pub(super) fn draw(
+    name: &str,
+    scopes: &[Scope],
+    lifetime: Option<SignedDuration>,
+    actor: &str,
+    now: Timestamp,
+) -> CreatedToken {
     let text = TokenText::from_random(random(), random());
     CreatedToken {
         token: text.reveal(),
@@ -206,7 +212,7 @@ fn draw(name: &str, scopes: &[Scope], lifetime: Option<SignedDuration>, actor: &
 }
 
 /// Bytes that nobody can guess.
-pub(super) fn random<const N: usize>() -> [u8; N] {
+fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system has a source of random bytes");
     bytes
@@ -221,7 +227,7 @@ fn insert(tx: &Transaction<'_>, caller: &Caller, made: &CreatedToken) -> Result<
 }
 
 /// Writes a token down, without its secret.
-fn keep(tx: &Transaction<'_>, made: &CreatedToken) -> Result<(), OpError> {
+pub(super) fn keep(tx: &Transaction<'_>, made: &CreatedToken) -> Result<(), OpError> {
     let text: TokenText = made.token.parse().expect("it was written by the same code");
     Ok(db::tokens::insert(tx, &made.about, &text.secret_sha256())?)
 }
