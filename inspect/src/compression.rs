@@ -59,7 +59,7 @@ impl Compression {
             Self::Gzip => (6, 1),
             Self::Zstd => (6, 2),
             Self::Xz | Self::Lzma => (36, 4),
-            Self::Bzip2 => (30, 12),
+            Self::Bzip2 => (36, 15),
         };
         packed_bytes.saturating_mul(into).saturating_add(bytes.saturating_mul(out))
     }
@@ -67,6 +67,8 @@ impl Compression {
 
 /// What a stream of several costs, whatever it holds: buffers are made for each.
 const STREAM_COST: u64 = 16 * 1024;
+/// bzip2 makes larger ones.
+const BZIP2_STREAM_COST: u64 = 96 * 1024;
 
 /// How long decompressing is waited for, in the unit of [`Compression::cost`] rather than by a clock: a file is read as far on
 /// every machine.
@@ -125,10 +127,12 @@ pub(crate) fn decompress<'a>(
     let inner: Box<dyn Read + 'a> = match compression {
         Compression::None => Box::new(input),
         Compression::Gzip => {
-            Box::new(Streams { current: Some(GzDecoder::new(input)), next: next_gzip, patience: patience.clone() })
+            let current = Some(GzDecoder::new(input));
+            Box::new(Streams { current, next: next_gzip, cost: STREAM_COST, patience: patience.clone() })
         }
         Compression::Bzip2 => {
-            Box::new(Streams { current: Some(BzDecoder::new(input)), next: next_bzip2, patience: patience.clone() })
+            let current = Some(BzDecoder::new(input));
+            Box::new(Streams { current, next: next_bzip2, cost: BZIP2_STREAM_COST, patience: patience.clone() })
         }
         Compression::Xz => {
             let memory_kib = u32::try_from(memory_bytes / 1024).unwrap_or(u32::MAX);
@@ -146,6 +150,8 @@ struct Streams<D> {
     current: Option<D>,
     /// The next, where anything is behind this one.
     next: fn(D) -> io::Result<Option<D>>,
+    /// Of each.
+    cost: u64,
     patience: Patience,
 }
 
@@ -156,7 +162,7 @@ impl<D: Read> Read for Streams<D> {
             if read > 0 || buffer.is_empty() {
                 return Ok(read);
             }
-            self.patience.spend(STREAM_COST)?;
+            self.patience.spend(self.cost)?;
             self.current = match self.current.take() {
                 Some(ended) => (self.next)(ended)?,
                 None => None,
