@@ -15,11 +15,12 @@ use protocol::{Scope, paths};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::db::Database;
+use crate::healthcheck::Healthcheck;
 use crate::inspection::worker::{self, Worker};
 use crate::ops::reindex::{self, Reindexed};
 use crate::ops::{audit, tokens};
 use crate::server::make_directories;
-use crate::{Clock, Inspector, Listening, Server, http};
+use crate::{Clock, Inspector, Listening, Server, http, ownership};
 
 /// The dist server: git for releases.
 #[derive(Debug, Parser)]
@@ -41,6 +42,8 @@ enum Command {
     Audit(Audit),
     /// Make the index tables and the reports again, from objects and refs.
     Reindex(Reindex),
+    /// Ask the server on this machine whether it is ready; for containers and monitors.
+    Healthcheck(Healthcheck),
     /// Print the OpenAPI 3.1 document of the API.
     Openapi,
     /// Read one artifact from standard input; started by the server itself.
@@ -159,6 +162,7 @@ impl Cli {
             Command::Audit(Audit::Verify(verify)) => verify.run(),
             Command::Reindex(reindex) => reindex.run(),
             Command::InspectWorker(worker) => worker.run(),
+            Command::Healthcheck(check) => check.run(),
             Command::Openapi => print(&(http::document().to_pretty_json()? + "\n")),
         }
     }
@@ -173,7 +177,8 @@ impl Serve {
 
     async fn serve(self) -> Result<()> {
         let options = Options { reserve_bytes: self.reserve_mib * 1024 * 1024 };
-        let server = Server::open(&self.data.data, options, Clock::system(), Inspector::of_this_program()?)?;
+        let server = Server::open(&self.data.data, options, Clock::system(), Inspector::of_this_program()?)
+            .map_err(|error| ownership::explain(error, &self.data.data))?;
         let listening = Listening::bind(self.listen).with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listening.address();
         if let Some(first) = tokens::create_first(&server).await? {

@@ -67,8 +67,8 @@ pub enum OpenError {
         /// Why.
         source: io::Error,
     },
-    /// Another `distd` serves it.
-    #[error("another distd serves this data directory: {0}")]
+    /// Another `distd` serves it, or its lock cannot be taken.
+    #[error("{}", describe(.0))]
     Lock(#[from] LockError),
     /// Its objects cannot be used.
     #[error(transparent)]
@@ -79,6 +79,13 @@ pub enum OpenError {
     /// Its database cannot be used.
     #[error(transparent)]
     Database(#[from] db::OpenError),
+}
+
+fn describe(error: &LockError) -> String {
+    match error {
+        LockError::Held { .. } => format!("another distd serves this data directory: {error}"),
+        LockError::Io { source, .. } => format!("{error}: {source}"),
+    }
 }
 
 impl Server {

@@ -91,8 +91,16 @@ impl Client {
     /// When the token cannot be made.
     pub fn new(binaries: &Binaries, server: &Server, data: &Path) -> Result<Self> {
         let token = create_admin_token(&binaries.distd, data)?;
+        Self::of_server(&binaries.dist, server.url(), &token)
+    }
+
+    /// A client of the server at `url`, with a token of it.
+    ///
+    /// # Errors
+    /// When it cannot be given a home.
+    pub fn of_server(dist: &Path, url: &str, token: &str) -> Result<Self> {
         let home = tempfile::tempdir().context("cannot create an empty home")?;
-        Ok(Self { dist: binaries.dist.clone(), url: server.url().to_owned(), token, home })
+        Ok(Self { dist: dist.to_owned(), url: url.to_owned(), token: token.to_owned(), home })
     }
 
     /// The address of the server.
@@ -149,6 +157,16 @@ impl Client {
         let text = process::read(&mut self.publish_command(manifest))?;
         serde_json::from_str(&text).with_context(|| format!("`dist ci publish` printed no dist.publish/1: {text}"))
     }
+}
+
+/// The version of a program, as `--version` prints it behind the name.
+///
+/// # Errors
+/// When it prints something else.
+pub fn version_of(program: &Path) -> Result<String> {
+    let said = process::read(Command::new(program).arg("--version"))?;
+    let version = said.split_whitespace().nth(1).with_context(|| format!("a version was expected, not: {said}"))?;
+    Ok(version.to_owned())
 }
 
 fn create_admin_token(distd: &Path, data: &Path) -> Result<String> {

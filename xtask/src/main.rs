@@ -34,6 +34,8 @@ enum Task {
     Conform(xtask::conform::Options),
     /// Look for files that inspection does not bear
     Fuzz(xtask::fuzz::Options),
+    /// Build the container image and prove a container of it
+    Image(xtask::image::Options),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Task::Crash(options) => xtask::crash::run(&options),
         Task::Conform(options) => xtask::conform::run(&options),
         Task::Fuzz(options) => xtask::fuzz::run(&options),
+        Task::Image(options) => xtask::image::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -120,6 +120,21 @@ pub fn build_client() -> Result<PathBuf> {
     find_executable(&messages, "dist")
 }
 
+/// Builds `dist` and `distd`, optimised and linked statically, for this machine's processor. CRT and random bytes are what
+/// they would otherwise take from a system around them.
+///
+/// # Errors
+/// When the build fails.
+pub fn build_static() -> Result<Binaries> {
+    const FLAGS: &str = r#"-C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom""#;
+    // Without a target, cargo would use the flags for build scripts and procedural macros, too.
+    let target = format!("{}-unknown-linux-gnu", env::consts::ARCH);
+    let folder = read_metadata()?.target_directory.join("image");
+    let mut command = cargo();
+    command.env("RUSTFLAGS", FLAGS).args(["build", "--package", "dist", "--package", "distd", "--bins", "--release"]);
+    run_build(command.args(["--target", &target, "--target-dir"]).arg(folder))
+}
+
 /// Builds everything that the tests need, and with it the two programs.
 ///
 /// # Errors
