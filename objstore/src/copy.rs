@@ -5,7 +5,8 @@ use std::{fs, io, path::Path};
 use crate::{Digest, Store, UploadError, WriteError, disk, hash::read_through};
 
 /// Whose uploads these are.
-const OWNER: &str = "copy";
+/// No app can have that name.
+const OWNER: &str = "-copy";
 
 /// How the bytes of an object get into another store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
