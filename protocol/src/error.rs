@@ -277,6 +277,8 @@ codes! {
         Internal = "internal",
         /// The audit chain does not hold: events were edited, removed or reordered.
         AuditChainBroken = "audit_chain_broken",
+        /// A check of the store found something that is lost or wrong.
+        StoreDamaged = "store_damaged",
     }
 }
 

@@ -95,7 +95,7 @@ pub struct BackupReport {
     pub schema: &'static str,
     /// The snapshot: a time.
     pub snapshot: String,
-    /// Objects that it needs.
+    /// Objects of it that are in the pool.
     pub objects: u64,
     /// Of these, objects that the pool did not have yet.
     pub copied: u64,
@@ -155,10 +155,13 @@ fn write_snapshot(
     }
     let connection = open_copy(&copy)?;
     let needed = needed(&connection, store)?;
-    let (mut copied, mut missing) = (0, Vec::new());
+    let (mut objects, mut copied, mut missing) = (0, 0, Vec::new());
     for digest in &needed {
         match pool.copy_from(store, digest, method) {
-            Ok(was_new) => copied += u64::from(was_new),
+            Ok(was_new) => {
+                objects += 1;
+                copied += u64::from(was_new);
+            }
             Err(CopyError::Read(_) | CopyError::Write(objstore::UploadError::DigestMismatch { .. })) => {
                 missing.push(*digest);
             }
@@ -177,7 +180,7 @@ fn write_snapshot(
     Ok(BackupReport {
         schema: "dist.backup/1",
         snapshot: snapshot.to_owned(),
-        objects: needed.len() as u64,
+        objects,
         copied,
         audit_head,
         missing,

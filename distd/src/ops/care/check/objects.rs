@@ -49,6 +49,8 @@ struct Work<'a> {
     ended: AtomicUsize,
     stop: &'a AtomicBool,
     begun: Instant,
+    /// Woken when a thread is through.
+    waiting: thread::Thread,
     max_bytes_per_second: u64,
 }
 
@@ -78,6 +80,7 @@ pub(super) fn read(
         ended: AtomicUsize::new(0),
         stop,
         begun: Instant::now(),
+        waiting: thread::current(),
         max_bytes_per_second: options.max_bytes_per_second,
     };
     let earlier = options.resume.as_ref().map(|position| position.findings.clone()).unwrap_or_default();
@@ -118,6 +121,7 @@ impl Work<'_> {
             self.at[number].store(self.objects.len(), Ordering::Relaxed);
         }
         self.ended.fetch_add(1, Ordering::Release);
+        self.waiting.unpark();
     }
 
     fn check(&self, object: &SurveyedObject) {

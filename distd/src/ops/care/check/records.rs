@@ -77,13 +77,20 @@ impl AppCheck<'_, '_> {
             let subject = format!("{} {}", self.app, found.name);
             self.named.records += 1;
             self.named.require(id, None, || subject.clone());
-            let Some(manifest) = self.manifest(&id, &subject) else { continue };
+            let is_expired = db::care::is_expired(self.connection, self.app, &id)?;
+            let Some(manifest) = self.manifest(&id, &subject) else {
+                // What it held is then known from the index alone.
+                let lines = db::releases::artifacts(self.connection, self.app, &id)?;
+                for line in lines.iter().filter(|_| !is_expired) {
+                    self.named.require(line.sha256, Some(line.size), || subject.clone());
+                }
+                continue;
+            };
             if manifest.app != *self.app || RefName::Release(manifest.name()) != found.name {
                 let message = format!("its manifest is that of {} {}", manifest.app, manifest.name());
                 self.findings.error(FindingKind::Manifest, subject.clone(), message);
                 continue;
             }
-            let is_expired = db::care::is_expired(self.connection, self.app, &id)?;
             for line in manifest.artifacts.iter().filter(|_| !is_expired) {
                 self.named.require(line.sha256, Some(line.size), || subject.clone());
             }
