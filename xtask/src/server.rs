@@ -54,12 +54,37 @@ impl Server {
         Self::start_command(strace, data)
     }
 
-    fn start_command(mut command: Command, data: &Path) -> Result<Self> {
+    /// The same, with every byte that is written, in hexadecimal.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_recorded(distd: &Path, data: &Path, calls: &str, trace: &Path) -> Result<Self> {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-y", "-xx", "-s", "4000000", "-e", &format!("trace={calls}"), "-o"]).arg(trace).arg(distd);
+        Self::start_command(strace, data)
+    }
+
+    /// The same with variables and arguments of its own.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_configured(distd: &Path, data: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Result<Self> {
+        let mut command = Command::new(distd);
+        command.envs(variables.iter().copied());
+        Self::start_with_arguments(command, data, arguments)
+    }
+
+    fn start_command(command: Command, data: &Path) -> Result<Self> {
+        Self::start_with_arguments(command, data, &[])
+    }
+
+    fn start_with_arguments(mut command: Command, data: &Path, arguments: &[&str]) -> Result<Self> {
         let log = tempfile::tempfile().context("cannot create a file for the server's log")?;
         let program = process::describe(&command);
         let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log.try_clone().context("cannot share the server's log")?)
