@@ -19,8 +19,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::db::Database;
 use crate::inspection::worker::{self, Worker};
-use crate::ops::reindex::{self, Reindexed};
 use crate::ops::care::schedule;
+use crate::ops::reindex::{self, Reindexed};
 use crate::ops::{audit, tokens};
 use crate::server::make_directories;
 use crate::{Clock, Inspector, Listening, Server, http};

@@ -1,8 +1,7 @@
 //! Looking at what is there, objects or not: for checks that must find what should not be there.
 
 use std::{
-    fs,
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 

@@ -94,9 +94,8 @@ impl Upload {
     /// has of it is not known any more.
     pub fn park(mut self) -> Result<u64, UploadError> {
         let dir = self.path.parent().unwrap_or(&self.path);
-        if let Err(error) = faults::step("upload.park")
-            .and_then(|()| self.file.sync_data())
-            .and_then(|()| disk::sync_dir(dir))
+        if let Err(error) =
+            faults::step("upload.park").and_then(|()| self.file.sync_data()).and_then(|()| disk::sync_dir(dir))
         {
             self.remove_partial()?;
             return Err(UploadError::at(&self.path)(error));

@@ -42,9 +42,7 @@ impl Store {
             Some(sums) if sums.size_bytes() != size_bytes => {
                 Err(ReadError::WrongSize { digest: *digest, size_bytes, expected: sums.size_bytes() })
             }
-            _ if size_bytes <= BLOCK_BYTES => {
-                Ok(VerifiedReader(Held::Whole(self.read_to_vec(digest, BLOCK_BYTES)?)))
-            }
+            _ if size_bytes <= BLOCK_BYTES => Ok(VerifiedReader(Held::Whole(self.read_to_vec(digest, BLOCK_BYTES)?))),
             Some(sums) => Ok(VerifiedReader(Held::Blocks { digest: *digest, reader, sums })),
             None => Err(ReadError::NoSums { digest: *digest }),
         }

@@ -90,7 +90,14 @@ impl Client {
     /// # Errors
     /// When the token cannot be made.
     pub fn new(binaries: &Binaries, server: &Server, data: &Path) -> Result<Self> {
-        let token = create_admin_token(&binaries.distd, data)?;
+        Self::with_token(binaries, server, create_admin_token(&binaries.distd, data)?)
+    }
+
+    /// A client of a running server with a token that is there.
+    ///
+    /// # Errors
+    /// When no empty home can be made for it.
+    pub fn with_token(binaries: &Binaries, server: &Server, token: String) -> Result<Self> {
         let home = tempfile::tempdir().context("cannot create an empty home")?;
         Ok(Self { dist: binaries.dist.clone(), url: server.url().to_owned(), token, home })
     }

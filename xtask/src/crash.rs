@@ -136,12 +136,8 @@ pub fn run(options: &Options) -> Result<()> {
     if !wanted(Part::Rounds) {
         return Ok(());
     }
-    let plan = Plan {
-        binaries,
-        rounds: options.rounds,
-        seed: options.seed,
-        artifact_bytes: vec![16 * MIB, 4 * MIB, 4096],
-    };
+    let plan =
+        Plan { binaries, rounds: options.rounds, seed: options.seed, artifact_bytes: vec![16 * MIB, 4 * MIB, 4096] };
     let tally = run_rounds(&plan)?;
     println!("crash: {} rounds held with seed {}: {tally}", plan.rounds, plan.seed);
     Ok(())

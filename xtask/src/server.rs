@@ -155,6 +155,17 @@ impl Server {
         kill_process_group(Pid::from_child(&self.child), signal).context("cannot signal the server")
     }
 
+    /// The administrator's token that it made at its first start and told in its log.
+    ///
+    /// # Errors
+    /// When it made none.
+    pub fn read_first_token(&mut self) -> Result<String> {
+        let mut said = String::new();
+        self.log.rewind().and_then(|()| self.log.read_to_string(&mut said)).context("cannot read the server's log")?;
+        let token = said.lines().find_map(|line| line.trim().strip_prefix("export DIST_TOKEN="));
+        token.map(str::to_owned).context("the server made no token")
+    }
+
     fn quote_log(&mut self, problem: &str) -> anyhow::Error {
         let mut said = Vec::new();
         // The log only adds to a message: where it cannot be read, the message stands alone.

@@ -55,7 +55,11 @@ pub(crate) async fn run(args: FsckArgs, session: &Session) -> Result<(), CliErro
                     if let Some(bar) = bar {
                         bar.finish();
                     }
-                    return if report.is_clean() { session.output.answer(&report, render) } else { Err(damaged(&report)) };
+                    return if report.is_clean() {
+                        session.output.answer(&report, render)
+                    } else {
+                        Err(damaged(&report))
+                    };
                 }
             }
         }
@@ -103,7 +107,8 @@ fn render(look: &Look, report: &CheckReport) -> String {
 
 fn damaged(report: &CheckReport) -> CliError {
     let wrong = report.findings.iter().filter(|finding| finding.level == FindingLevel::Error);
-    let lines: Vec<String> = wrong.map(|finding| format!("{} {}: {}", finding.kind, finding.subject, finding.message)).collect();
+    let lines: Vec<String> =
+        wrong.map(|finding| format!("{} {}: {}", finding.kind, finding.subject, finding.message)).collect();
     CliError::new(ErrorCode::StoreDamaged, format!("the store is not whole\n{}", lines.join("\n")))
         .hint("push the releases again, or have it repaired on the server: distd fsck --repair --from BACKUP")
         .details(json!({ "report": report }))

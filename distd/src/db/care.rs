@@ -63,9 +63,8 @@ pub(crate) struct Trashed {
 /// Everything in the trash, by digest.
 pub(crate) fn trash(connection: &Connection) -> DbResult<Vec<Trashed>> {
     let mut statement = connection.prepare_cached("SELECT digest, trashed_at FROM trash ORDER BY digest")?;
-    let read = |row: &rusqlite::Row<'_>| {
-        Ok(Trashed { digest: parse(row, "digest")?, trashed_at: parse(row, "trashed_at")? })
-    };
+    let read =
+        |row: &rusqlite::Row<'_>| Ok(Trashed { digest: parse(row, "digest")?, trashed_at: parse(row, "trashed_at")? });
     statement.query_and_then([], read)?.collect()
 }
 
@@ -90,11 +89,10 @@ pub(crate) fn take_from_trash(tx: &Transaction<'_>, digest: &Digest) -> DbResult
 
 /// Keeps gc from deleting until `expires_at`, or until the hold is ended.
 pub(crate) fn hold(tx: &Transaction<'_>, id: &str, reason: &str, expires_at: Timestamp) -> DbResult<()> {
-    tx.execute("INSERT OR REPLACE INTO gc_holds (id, reason, expires_at) VALUES (?1, ?2, ?3)", params![
-        id,
-        reason,
-        time(expires_at)
-    ])?;
+    tx.execute(
+        "INSERT OR REPLACE INTO gc_holds (id, reason, expires_at) VALUES (?1, ?2, ?3)",
+        params![id, reason, time(expires_at)],
+    )?;
     Ok(())
 }
 
@@ -112,8 +110,8 @@ pub(crate) fn held(connection: &Connection, now: Timestamp) -> DbResult<Option<S
 
 /// Whether retention gave up the artifacts of a release.
 pub(crate) fn is_expired(connection: &Connection, app: &AppSlug, release: &ReleaseId) -> DbResult<bool> {
-    let mut statement = connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM expired_releases WHERE app = ?1 AND release = ?2)")?;
+    let mut statement =
+        connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM expired_releases WHERE app = ?1 AND release = ?2)")?;
     Ok(statement.query_row([app.as_str(), &release.to_string()], |row| row.get(0))?)
 }
 
@@ -205,18 +203,16 @@ pub(crate) fn announced(connection: &Connection) -> DbResult<Vec<Announced>> {
 /// Notes the last run of a task.
 pub(crate) fn set_run(tx: &Transaction<'_>, task: &str, at: Timestamp, answer: &impl Serialize) -> DbResult<()> {
     let text = serde_json::to_string(answer).map_err(|why| corrupt("care_runs.answer", task, why))?;
-    tx.execute("INSERT OR REPLACE INTO care_runs (task, at, answer) VALUES (?1, ?2, ?3)", params![
-        task,
-        time(at),
-        text
-    ])?;
+    tx.execute(
+        "INSERT OR REPLACE INTO care_runs (task, at, answer) VALUES (?1, ?2, ?3)",
+        params![task, time(at), text],
+    )?;
     Ok(())
 }
 
 /// The last run of a task.
 pub(crate) fn run<T: DeserializeOwned>(connection: &Connection, task: &str) -> DbResult<Option<(Timestamp, T)>> {
     let mut statement = connection.prepare_cached("SELECT at, answer FROM care_runs WHERE task = ?1")?;
-    let found =
-        statement.query_row([task], |row| Ok((parse(row, "at"), parse_json(row, "answer")))).optional()?;
+    let found = statement.query_row([task], |row| Ok((parse(row, "at"), parse_json(row, "answer")))).optional()?;
     found.map(|(at, answer)| Ok((at?, answer?))).transpose()
 }

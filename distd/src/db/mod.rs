@@ -16,10 +16,10 @@ pub(crate) mod releases;
 pub(crate) mod reports;
 pub(crate) mod tokens;
 
-use std::{fs, io};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use std::{fs, io};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tokio::sync::Semaphore;

@@ -325,7 +325,9 @@ impl OpError {
             let of_sqlite = error.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
             let of_system = error.downcast_ref::<std::io::Error>();
             match (of_sqlite, of_system.map(std::io::Error::kind), of_system.and_then(std::io::Error::raw_os_error)) {
-                (Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked), ..) => Some("the server's database is busy"),
+                (Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked), ..) => {
+                    Some("the server's database is busy")
+                }
                 (Some(ErrorCode::ReadOnly), ..) | (_, Some(std::io::ErrorKind::ReadOnlyFilesystem), _) => {
                     Some("the server's disk is read-only")
                 }

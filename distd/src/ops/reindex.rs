@@ -31,18 +31,17 @@ pub async fn releases(server: &Server) -> Result<usize, OpError> {
 
 /// The same, on a database and a store.
 pub(super) async fn rebuild(db: &Database, store: Store) -> Result<usize, OpError> {
-    db
-        .write(move |tx| {
-            let mut published = Vec::new();
-            for app in db::apps::list(tx)? {
-                published.extend(read_published(tx, &store, &app.slug)?);
-            }
-            published.sort_by_key(|release| release.at);
-            db::releases::clear(tx)?;
-            published.iter().try_for_each(|release| insert(tx, release))?;
-            Ok(published.len())
-        })
-        .await
+    db.write(move |tx| {
+        let mut published = Vec::new();
+        for app in db::apps::list(tx)? {
+            published.extend(read_published(tx, &store, &app.slug)?);
+        }
+        published.sort_by_key(|release| release.at);
+        db::releases::clear(tx)?;
+        published.iter().try_for_each(|release| insert(tx, release))?;
+        Ok(published.len())
+    })
+    .await
 }
 
 /// The objects that this inspector has not reported on; with `all`, every object of a release.

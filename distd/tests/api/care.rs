@@ -12,7 +12,9 @@ use distd::ops::care::repair::{self, Source};
 use distd::ops::care::{Policy, backup, check};
 use jiff::{SignedDuration, Timestamp};
 use objstore::{BLOCK_BYTES, CopyMethod, Digest, Options, Store};
-use protocol::api::{CheckEvent, CheckReport, Committed, FindingKind, FindingLevel, GcReport, SizedObject, StoreStatus};
+use protocol::api::{
+    CheckEvent, CheckReport, Committed, FindingKind, FindingLevel, GcReport, SizedObject, StoreStatus,
+};
 use protocol::{AppSlug, ErrorCode, ReleaseManifest, paths};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -121,7 +123,8 @@ async fn flipped_bytes_are_never_served_and_the_next_push_brings_the_object_back
     assert!(part.len() <= at && part == bytes[..part.len()], "no byte of the damaged block was sent");
 
     wait_for_quarantine(server.data.path()).await;
-    let details = refused(get(&admin, &digest).await, StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::ObjectDamaged).await;
+    let details =
+        refused(get(&admin, &digest).await, StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::ObjectDamaged).await;
     assert_eq!(details, json!({ "digest": digest }));
     let events = events_after(&server, 0).await;
     let event = events.iter().find(|event| event.action.as_str() == "object.quarantine").unwrap();
@@ -192,7 +195,8 @@ async fn a_check_finds_every_kind_of_damage_and_nothing_else() {
     let (flipped, cut, gone, writable) = (large(1), large(2), large(3), large(4));
     let all: [(&str, &[u8]); 4] = [("a", &flipped), ("b", &cut), ("c", &gone), ("d", &writable)];
     let manifest = release("1.0", &all);
-    let _: Committed = read(admin.publish(&manifest, &[&flipped, &cut, &gone, &writable], Some(("beta", None))).await).await;
+    let _: Committed =
+        read(admin.publish(&manifest, &[&flipped, &cut, &gone, &writable], Some(("beta", None))).await).await;
     assert_eq!(check_over_api(&admin, json!({})).await.findings, []);
 
     let data = server.data.path();
@@ -227,7 +231,8 @@ async fn a_check_finds_every_kind_of_damage_and_nothing_else() {
 async fn a_quick_check_reads_no_bytes_and_finds_what_is_missing_or_cut() {
     let (server, admin) = stage().await;
     let (one, two) = (large(1), large(2));
-    let _: Committed = read(admin.publish(&release("1.0", &[("a", &one), ("b", &two)]), &[&one, &two], None).await).await;
+    let _: Committed =
+        read(admin.publish(&release("1.0", &[("a", &one), ("b", &two)]), &[&one, &two], None).await).await;
     tamper(server.data.path(), &Digest::of(&one), |bytes| bytes[0] ^= 1);
     assert_eq!(errors(&check_over_api(&admin, json!({"quick": true})).await), [], "the size is right");
     fs::remove_file(object_path(server.data.path(), &Digest::of(&two))).unwrap();
@@ -449,7 +454,8 @@ async fn a_check_that_was_ended_goes_on_and_tells_all() {
     tamper(server.data.path(), &digests[1], |bytes| bytes[0] ^= 1);
     tamper(server.data.path(), &digests[8], |bytes| bytes[0] ^= 1);
     let whole = check_directory(server.data.path());
-    let first = whole.findings.iter().find(|it| it.kind == FindingKind::ObjectDamaged && it.subject == digests[1].to_string());
+    let first =
+        whole.findings.iter().find(|it| it.kind == FindingKind::ObjectDamaged && it.subject == digests[1].to_string());
     let position = check::Position { next: digests[5], findings: vec![first.unwrap().clone()] };
     let options = check::Options { resume: Some(position), ..check::Options::default() };
     let store = Store::attach(server.data.path(), Options::default());

@@ -6,9 +6,9 @@ use refs::AppSlug;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::ReleaseId;
 use crate::audit_chain::Mark;
 use crate::platform::words;
-use crate::ReleaseId;
 
 words! {
     /// What a check can find.

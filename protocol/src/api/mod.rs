@@ -14,8 +14,8 @@ mod tokens;
 pub use apps::{Access, App, Apps, CreateApp, UpdateApp};
 pub use audit::{AuditAction, AuditEvent, AuditPage, AuditQuery, UnknownAuditAction};
 pub use care::{
-    AbandonedUpload, CheckEvent, CheckReport, CheckRequest, ExpiredRelease, Finding, FindingKind, FindingLevel, GcReport,
-    GcRequest, ScrubStatus, SizedObject, StoreStatus,
+    AbandonedUpload, CheckEvent, CheckReport, CheckRequest, ExpiredRelease, Finding, FindingKind, FindingLevel,
+    GcReport, GcRequest, ScrubStatus, SizedObject, StoreStatus,
 };
 pub use channels::{
     Channel, Channels, ExpectedRelease, Moved, PromoteRequest, ReflogLine, ReflogPage, RollbackRequest,

@@ -1,10 +1,6 @@
 //! `distd fsck` beside `openssl dgst -sha256` over the same files, one process on each core.
 
-use std::{
-    fs,
-    path::Path,
-    process::Command,
-};
+use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;

@@ -49,7 +49,11 @@ pub struct Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "killed {} times at {} named steps, each time clean again", self.kills, self.steps.len())?;
-        if self.unreached.is_empty() { Ok(()) } else { write!(formatter, "; not reached: {}", self.unreached.join(", ")) }
+        if self.unreached.is_empty() {
+            Ok(())
+        } else {
+            write!(formatter, "; not reached: {}", self.unreached.join(", "))
+        }
     }
 }
 
@@ -103,7 +107,8 @@ fn end_work(binaries: &Binaries, folder: &Path, fault: &str) -> Result<bool> {
     store::plant_orphan(&stage.data, b"nothing names it")?;
 
     // It may end before it listens: there is a first time for everything at the start too.
-    let ended = match Server::start_configured(&binaries.distd, &stage.data, &[("DISTD_FAULT", fault)], &KEEPS_NOTHING) {
+    let ended = match Server::start_configured(&binaries.distd, &stage.data, &[("DISTD_FAULT", fault)], &KEEPS_NOTHING)
+    {
         Err(_) => true,
         Ok(mut server) => {
             stage.client.move_to(&server);
@@ -114,7 +119,9 @@ fn end_work(binaries: &Binaries, folder: &Path, fault: &str) -> Result<bool> {
             let _ = stage.damage_and_pull();
             let _ = stage.publish(4);
             let ended = server.try_wait()?.is_some();
-            server.kill()?;
+            if !ended {
+                server.kill()?;
+            }
             ended
         }
     };
@@ -180,7 +187,10 @@ fn end_migration(binaries: &Binaries, folder: &Path, fault: &str) -> Result<bool
     store::fsck(&binaries.distd, &data)?;
     ensure!(sql(&data.join("dist.sqlite"), "SELECT slug FROM apps")?.trim() == APP, "the app is gone");
     let backup = data.join("backups").join("before-v2.sqlite");
-    ensure!(sql(&backup, "PRAGMA user_version; SELECT slug FROM apps")? == format!("1\n{APP}\n"), "no backup of before");
+    ensure!(
+        sql(&backup, "PRAGMA user_version; SELECT slug FROM apps")? == format!("1\n{APP}\n"),
+        "no backup of before"
+    );
     Ok(ended)
 }
 
@@ -188,7 +198,8 @@ fn end_migration(binaries: &Binaries, folder: &Path, fault: &str) -> Result<bool
 fn make_first_version(binaries: &Binaries, data: &Path) -> Result<()> {
     Server::start(&binaries.distd, data)?.stop()?;
     let database = data.join("dist.sqlite");
-    let of_refs = sql(&database, "SELECT sql || ';' FROM sqlite_master WHERE tbl_name IN ('refs', 'reflog') AND sql <> ''")?;
+    let of_refs =
+        sql(&database, "SELECT sql || ';' FROM sqlite_master WHERE tbl_name IN ('refs', 'reflog') AND sql <> ''")?;
     for suffix in ["", "-wal", "-shm"] {
         let file = data.join(format!("dist.sqlite{suffix}"));
         if file.exists() {

@@ -56,7 +56,10 @@ pub struct Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { refused, passed, strays } = self;
-        write!(formatter, "{refused} pushes refused for trouble on the disk, {passed} not touched by it, each clean after; ")?;
+        write!(
+            formatter,
+            "{refused} pushes refused for trouble on the disk, {passed} not touched by it, each clean after; "
+        )?;
         write!(formatter, "{strays} stray files told and left alone")
     }
 }

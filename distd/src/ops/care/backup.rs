@@ -4,9 +4,11 @@
 //! DIR
 //!   objects/ab/ab12…            shared by all snapshots; the names are the digests
 //!   snapshots/2026-11-22T09:00:00.000Z/dist.sqlite
-//!   snapshots/2026-11-22T09:00:00.000Z/config/link.keys
 //!   LOCK                        held while one is made
 //! ```
+//!
+//! The keys that sign links are no part of it: who steals a backup can read, and make no link that works. Who wants links to
+//! work after a restore keeps `config/link.keys` elsewhere.
 //!
 //! # Order
 //!
@@ -144,15 +146,11 @@ fn write_snapshot(
     if unfinished.exists() {
         fs::remove_dir_all(&unfinished).map_err(at(&unfinished))?;
     }
-    fs::create_dir_all(unfinished.join("config")).map_err(at(&unfinished))?;
+    fs::create_dir_all(&unfinished).map_err(at(&unfinished))?;
     let copy = unfinished.join(db::FILE_NAME);
     let source = db::open_existing(data)?;
     db::copy(&source, &copy)?;
     drop(source);
-    let keys = data.join("config").join("link.keys");
-    if keys.is_file() {
-        copy_file(&keys, &unfinished.join("config").join("link.keys"))?;
-    }
     let connection = open_copy(&copy)?;
     let needed = needed(&connection, store)?;
     let (mut objects, mut copied, mut missing) = (0, 0, Vec::new());
@@ -172,7 +170,6 @@ fn write_snapshot(
     let audit_head = db::audit::check(&connection, None).map_err(OpError::from)?.head;
     drop(connection);
     let finished = snapshots.join(snapshot);
-    sync_dir(&unfinished.join("config"))?;
     sync_dir(&unfinished)?;
     fs::rename(&unfinished, &finished).map_err(at(&finished))?;
     sync_dir(&snapshots)?;
@@ -337,11 +334,6 @@ pub fn restore(chosen: &Chosen, data: &Path) -> Result<RestoreReport, BackupErro
     let missing = required(&connection, &missing)?;
     let audit_head = db::audit::check(&connection, None).map_err(OpError::from)?.head;
     drop(connection);
-    let keys = chosen.folder.join("config").join("link.keys");
-    if keys.is_file() {
-        copy_file(&keys, &data.join("config").join("link.keys"))?;
-    }
-    sync_dir(&data.join("config"))?;
     let database = data.join(db::FILE_NAME);
     fs::rename(&copy, &database).map_err(at(&database))?;
     sync_dir(data)?;
@@ -406,16 +398,12 @@ fn verify_snapshot(
     }
     let chain = db::audit::check(&connection, None).map_err(OpError::from)?;
     faults.extend(chain.faults.iter().map(|fault| format!("{name}: {}", fault.message)));
-    let lacking: Vec<Digest> = needed(&connection, pool)?.into_iter().filter(|digest| !whole.contains(digest)).collect();
+    let lacking: Vec<Digest> =
+        needed(&connection, pool)?.into_iter().filter(|digest| !whole.contains(digest)).collect();
     for digest in required(&connection, &lacking)? {
         faults.push(format!("{name}: it needs {digest}, which is not there or not whole"));
     }
     Ok(())
-}
-
-fn copy_file(from: &Path, to: &Path) -> Result<(), BackupError> {
-    fs::copy(from, to).map_err(at(from))?;
-    fs::File::open(to).and_then(|file| file.sync_all()).map_err(at(to))
 }
 
 fn sync_dir(path: &Path) -> Result<(), BackupError> {

@@ -12,11 +12,7 @@ use crate::db;
 
 /// Opens an object so that no byte of it is handed out unverified. Where checksums are missing, the object is read whole
 /// first and they are kept.
-pub(crate) async fn open(
-    server: &Server,
-    digest: Digest,
-    sums: Option<BlockSums>,
-) -> Result<VerifiedReader, OpError> {
+pub(crate) async fn open(server: &Server, digest: Digest, sums: Option<BlockSums>) -> Result<VerifiedReader, OpError> {
     let store = server.store.clone();
     let opened = blocking(move || match store.read_verified(&digest, sums) {
         Err(ReadError::NoSums { .. }) => {

@@ -97,11 +97,7 @@ fn on_channel(lines: &[ReflogEntry]) -> Vec<(ReleaseId, Option<Timestamp>)> {
 }
 
 /// The releases that no channel keeps, of those that were on one. Knows nothing but what it is given.
-fn choose(
-    histories: &[History],
-    names: &BTreeMap<ReleaseId, String>,
-    now: Timestamp,
-) -> Vec<ReleaseId> {
+fn choose(histories: &[History], names: &BTreeMap<ReleaseId, String>, now: Timestamp) -> Vec<ReleaseId> {
     let mut kept: HashSet<ReleaseId> = histories.iter().flat_map(|history| history.rollback.clone()).collect();
     let mut given_up = Vec::new();
     for History { rule, releases, .. } in histories {

@@ -182,11 +182,8 @@ mod tests {
 
     #[test]
     fn what_was_not_read_for_the_longest_is_read_first_and_no_more_than_keeps_up() {
-        let object = |name: u8, size_bytes| SurveyedObject {
-            digest: Digest::of(&[name]),
-            size_bytes,
-            is_read_only: true,
-        };
+        let object =
+            |name: u8, size_bytes| SurveyedObject { digest: Digest::of(&[name]), size_bytes, is_read_only: true };
         let now: Timestamp = "2026-11-22T09:00:00Z".parse().unwrap();
         let days_ago = |days: i64| now - SignedDuration::from_hours(24 * days);
         let objects = [object(1, 50 << 20), object(2, 50 << 20), object(3, 50 << 20), object(4, 1)];

@@ -85,10 +85,14 @@ pub(super) fn read(
     };
     let earlier = options.resume.as_ref().map(|position| position.findings.clone()).unwrap_or_default();
     thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|number| scope.spawn({
-            let work = &work;
-            move || work.run(number)
-        })).collect();
+        let workers: Vec<_> = (0..threads)
+            .map(|number| {
+                scope.spawn({
+                    let work = &work;
+                    move || work.run(number)
+                })
+            })
+            .collect();
         while work.ended.load(Ordering::Acquire) < threads {
             thread::park_timeout(TICK);
             work.tell(findings);
