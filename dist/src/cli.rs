@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::client::RetryPolicy;
 use crate::commands::{
-    app, audit, channels, check, ci, completions, generate, init, inspect, link, log, man, promote, publisher, pull,
-    push, reflog, rollback, show, token, whoami,
+    app, audit, channels, check, ci, completions, fsck, gc, generate, init, inspect, link, log, man, promote,
+    publisher, pull, push, reflog, rollback, show, token, whoami,
 };
 
 /// Git for releases: push artifacts, move channels, pull them back
@@ -101,6 +101,8 @@ pub(crate) enum Command {
     Publisher(publisher::PublisherCommand),
     Whoami(whoami::WhoamiArgs),
     Audit(audit::AuditArgs),
+    Fsck(fsck::FsckArgs),
+    Gc(gc::GcArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     /// Print documents that are generated from the code

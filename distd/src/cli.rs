@@ -1,8 +1,11 @@
 //! The command line of `distd`.
 
+mod care;
+
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -17,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::db::Database;
 use crate::healthcheck::Healthcheck;
 use crate::inspection::worker::{self, Worker};
+use crate::ops::care::schedule;
 use crate::ops::reindex::{self, Reindexed};
 use crate::ops::{audit, tokens};
 use crate::server::make_directories;
@@ -44,8 +48,16 @@ enum Command {
     Reindex(Reindex),
     /// Ask the server on this machine whether it is ready; for containers and monitors.
     Healthcheck(Healthcheck),
+    Fsck(care::Fsck),
+    Gc(care::Gc),
+    Backup(care::Backup),
+    Restore(care::Restore),
     /// Print the OpenAPI 3.1 document of the API.
     Openapi,
+    /// Print the steps at which a crash test can end the process.
+    #[cfg(debug_assertions)]
+    #[command(name = "fault-steps", hide = true)]
+    FaultSteps,
     /// Read one artifact from standard input; started by the server itself.
     #[command(name = worker::NAME, hide = true)]
     InspectWorker(Worker),
@@ -72,6 +84,8 @@ struct Serve {
     /// How the log on stderr is written.
     #[arg(long, env = "DISTD_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
+    #[command(flatten)]
+    caring: care::Caring,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -155,8 +169,12 @@ impl Cli {
     ///
     /// # Errors
     /// When it cannot; the message is for the person at the terminal.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self) -> Result<ExitCode> {
         match self.command {
+            Command::Fsck(fsck) => return Ok(fsck.run()),
+            Command::Backup(backup) => return backup.run(),
+            Command::Restore(restore) => return restore.run(),
+            Command::Gc(gc) => gc.run(),
             Command::Serve(serve) => serve.run(),
             Command::Token(Token::Create(create)) => create.run(),
             Command::Audit(Audit::Verify(verify)) => verify.run(),
@@ -164,7 +182,13 @@ impl Cli {
             Command::InspectWorker(worker) => worker.run(),
             Command::Healthcheck(check) => check.run(),
             Command::Openapi => print(&(http::document().to_pretty_json()? + "\n")),
+            #[cfg(debug_assertions)]
+            Command::FaultSteps => {
+                let steps = objstore::faults::STEPS.iter().chain(crate::faults::STEPS);
+                print(&steps.map(|step| format!("{step}\n")).collect::<String>())
+            }
         }
+        .map(|()| ExitCode::SUCCESS)
     }
 }
 
@@ -178,7 +202,8 @@ impl Serve {
     async fn serve(self) -> Result<()> {
         let options = Options { reserve_bytes: self.reserve_mib * 1024 * 1024 };
         let server = Server::open(&self.data.data, options, Clock::system(), Inspector::of_this_program()?)
-            .map_err(|error| ownership::explain(error, &self.data.data))?;
+            .map_err(|error| ownership::explain(error, &self.data.data))?
+            .with_policy(self.caring.policy());
         let listening = Listening::bind(self.listen).with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listening.address();
         if let Some(first) = tokens::create_first(&server).await? {
@@ -193,7 +218,9 @@ impl Serve {
         });
         print(&format!("listening on http://{address}\n"))?;
         tracing::info!(%address, data = %self.data.data.display(), "serving");
+        let tasks = schedule::start(&server, self.caring.schedule());
         listening.serve(server).await.context("the server failed")?;
+        tasks.iter().for_each(tokio::task::JoinHandle::abort);
         tracing::info!("stopped");
         Ok(())
     }

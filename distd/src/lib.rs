@@ -7,6 +7,7 @@ mod blocking;
 mod capability;
 pub mod cli;
 pub mod db;
+pub mod faults;
 mod healthcheck;
 pub mod http;
 mod inspection;

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    match distd::cli::Cli::parse().run() {
-        Ok(()) => ExitCode::SUCCESS,
+    let cli = distd::cli::Cli::parse();
+    match distd::faults::install().map_err(Into::into).and_then(|()| cli.run()) {
+        Ok(code) => code,
         Err(error) => {
             // Where stderr is gone too there is no one left to tell.
             let _ = writeln!(std::io::stderr(), "error: {}", explain(&error));

@@ -1,18 +1,21 @@
 //! Everything that an operation works on: the database, the objects, the clock.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{Timestamp, TimestampRound, Unit};
-use objstore::{DirLock, LockError, Options, Store};
+use objstore::{Digest, DirLock, LockError, Options, Store};
 
 use crate::db::{self, Database};
 use crate::inspection::Inspector;
 use crate::keys::Keys;
 use crate::oidc::Issuers;
 use crate::ops::authenticate::Attempts;
+use crate::ops::care::Policy;
+use crate::ops::care::gc::{Ground, Uploads};
 use crate::ops::refusals::Refusals;
 use crate::ops::tokens::TokenUses;
 
@@ -53,6 +56,10 @@ pub struct Server {
     pub(crate) issuers: Issuers,
     pub(crate) attempts: Arc<Attempts>,
     pub(crate) refusals: Arc<Refusals>,
+    pub(crate) policy: Policy,
+    data: Arc<Path>,
+    reserve_bytes: u64,
+    examined: Arc<Mutex<HashSet<Digest>>>,
     _lock: Arc<DirLock>,
 }
 
@@ -102,7 +109,59 @@ impl Server {
         let issuers = Issuers::new(clock.clone());
         let (attempts, refusals) = (Arc::new(Attempts::new()), Arc::new(Refusals::new()));
         let uses = TokenUses::default();
-        Ok(Self { db, store, clock, inspector, issuers, keys, uses, attempts, refusals, _lock: Arc::new(lock) })
+        Ok(Self {
+            db,
+            store,
+            clock,
+            inspector,
+            issuers,
+            keys,
+            uses,
+            attempts,
+            refusals,
+            policy: Policy::default(),
+            data: Arc::from(data),
+            reserve_bytes: options.reserve_bytes,
+            examined: Arc::default(),
+            _lock: Arc::new(lock),
+        })
+    }
+
+    /// The same with other times for what nothing names.
+    #[must_use]
+    pub fn with_policy(self, policy: Policy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// What gc works on.
+    pub(crate) fn ground(&self) -> Ground {
+        Ground {
+            db: self.db.clone(),
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            policy: self.policy,
+            uploads: Uploads::Ours,
+        }
+    }
+
+    /// The data directory.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Free space that is never used up, in bytes.
+    pub(crate) fn reserve_bytes(&self) -> u64 {
+        self.reserve_bytes
+    }
+
+    /// Notes that an object is being looked at; `false` where someone does already.
+    pub(crate) fn begin_examination(&self, digest: Digest) -> bool {
+        self.examined.lock().unwrap_or_else(PoisonError::into_inner).insert(digest)
+    }
+
+    /// Ends what [`Server::begin_examination`] began.
+    pub(crate) fn end_examination(&self, digest: Digest) {
+        self.examined.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest);
     }
 }
 

@@ -7,9 +7,12 @@ use std::{
     path::Path,
 };
 
+use crate::faults;
+
 /// Makes the entries of `dir` durable: what was created in it, moved into it or removed from it.
 #[cfg(unix)]
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    faults::step("directory.sync")?;
     File::open(dir)?.sync_all()
 }
 
@@ -21,6 +24,7 @@ pub(crate) fn sync_dir(_dir: &Path) -> io::Result<()> {
 
 /// Makes `file` what an object is: read-only for everyone, bytes and mode durable.
 pub(crate) fn seal(file: &File) -> io::Result<()> {
+    faults::step("object.seal")?;
     let mut permissions = file.metadata()?.permissions();
     set_read_only(&mut permissions);
     file.set_permissions(permissions)?;
@@ -36,6 +40,25 @@ fn set_read_only(permissions: &mut fs::Permissions) {
 #[cfg(not(unix))]
 fn set_read_only(permissions: &mut fs::Permissions) {
     permissions.set_readonly(true);
+}
+
+/// Whether a file has the mode of an object: read-only for everyone.
+#[cfg(unix)]
+pub(crate) fn is_sealed(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    metadata.permissions().mode() & 0o7777 == 0o444
+}
+
+#[cfg(not(unix))]
+pub(crate) fn is_sealed(metadata: &fs::Metadata) -> bool {
+    metadata.permissions().readonly()
+}
+
+/// Gives the file at `path` the mode of an object.
+pub(crate) fn set_sealed_mode(path: &Path) -> io::Result<()> {
+    let mut permissions = fs::metadata(path)?.permissions();
+    set_read_only(&mut permissions);
+    fs::set_permissions(path, permissions)
 }
 
 /// Opens a partial upload for reading and writing, creating it when `path` is free.
@@ -72,6 +95,7 @@ fn writable(mut permissions: fs::Permissions) -> fs::Permissions {
 /// Reads at `offset` without moving the file's own position.
 #[cfg(unix)]
 pub(crate) fn read_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+    faults::step("object.read")?;
     std::os::unix::fs::FileExt::read_at(file, buf, offset)
 }
 

@@ -89,20 +89,11 @@ impl Hasher {
     }
 
     /// Takes in everything that `reader` has left; returns how many bytes that was.
-    pub(crate) fn update_from(&mut self, mut reader: impl Read) -> io::Result<u64> {
-        let mut buffer = vec![0; BUFFER_BYTES];
-        let mut total_bytes = 0;
-        loop {
-            match reader.read(&mut buffer) {
-                Ok(0) => return Ok(total_bytes),
-                Ok(n) => {
-                    self.update(&buffer[..n]);
-                    total_bytes += n as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+    pub(crate) fn update_from(&mut self, reader: impl Read) -> io::Result<u64> {
+        read_through(reader, |bytes| {
+            self.update(bytes);
+            Ok(())
+        })
     }
 }
 
@@ -114,6 +105,23 @@ impl Write for Hasher {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Hands everything that `reader` has left to `take`, a buffer at a time; returns how many bytes that was.
+pub(crate) fn read_through(mut reader: impl Read, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<u64> {
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut total_bytes = 0;
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(total_bytes),
+            Ok(n) => {
+                take(&buffer[..n])?;
+                total_bytes += n as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 

@@ -45,8 +45,10 @@
 //! # }
 //! ```
 
+mod copy;
 mod digest;
 mod disk;
+pub mod faults;
 mod hash;
 mod layout;
 mod list;
@@ -55,16 +57,23 @@ mod quarantine;
 mod read;
 mod space;
 mod store;
+mod sums;
+mod survey;
 mod upload;
+mod verified;
 mod verify;
 mod write;
 
+pub use copy::{CopyError, CopyMethod};
 pub use digest::{Digest, NotSha256, ParseDigestError};
 pub use hash::{Hasher, hash_reader};
 pub use list::ListError;
 pub use lock::{DirLock, LockError};
 pub use read::{ObjectReader, ReadError};
 pub use store::{OpenError, Options, Store};
+pub use sums::{BLOCK_BYTES, BlockSums};
+pub use survey::{Partial, Survey, SurveyedObject};
 pub use upload::{Sealed, Upload, UploadError};
+pub use verified::{BadBlock, VerifiedReader};
 pub use verify::VerifyError;
 pub use write::{Put, WriteError};

@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::PathBuf};
 
-use crate::{Digest, Store, disk};
+use crate::{Digest, Store, disk, faults};
 
 impl Store {
     /// Moves the file of an object that was found damaged to `quarantine/`, where it can be looked
@@ -34,8 +34,39 @@ impl Store {
             .map(|n| dir.join(format!("{digest}.{n}")))
             .find(|path| fs::symlink_metadata(path).is_err())
             .ok_or(io::ErrorKind::AlreadyExists)?;
+        faults::step("quarantine.move")?;
         fs::rename(self.layout().object(digest), &free)?;
+        faults::step("quarantine.moved")?;
         disk::sync_dir(dir)?;
         Ok(free)
+    }
+
+    /// Removes an object for good. Returns whether there was one. Not synced: after a power cut it may be back, as an object
+    /// that nothing names.
+    ///
+    /// Who calls it has made sure that nothing names the object, and that nothing will before this returns.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be removed; the message names it.
+    pub fn remove(&self, digest: &Digest) -> io::Result<bool> {
+        let object = self.layout().object(digest);
+        let _change = self.shard_change(digest);
+        let removed = faults::step("object.remove").and_then(|()| match fs::remove_file(&object) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+            Ok(()) => faults::step("object.removed").map(|()| true),
+        });
+        removed.map_err(|error| disk::about(&object, &error))
+    }
+
+    /// Gives an object's file the mode that objects have: read-only for everyone.
+    ///
+    /// # Errors
+    ///
+    /// When the mode cannot be set; the message names the file.
+    pub fn restore_mode(&self, digest: &Digest) -> io::Result<()> {
+        let object = self.layout().object(digest);
+        disk::set_sealed_mode(&object).map_err(|error| disk::about(&object, &error))
     }
 }

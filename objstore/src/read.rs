@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use crate::{Digest, Store, disk};
+use crate::{Digest, Store, disk, faults};
 
 /// [`Store::read`] or [`Store::read_to_vec`] failed.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,22 @@ pub enum ReadError {
         digest: Digest,
         /// What its file hashes to.
         actual: Digest,
+    },
+    /// The file is not as large as what was written: the disk is damaged.
+    #[error("object {digest} has {size_bytes} bytes, {expected} were written")]
+    WrongSize {
+        /// The object asked for.
+        digest: Digest,
+        /// How large its file is.
+        size_bytes: u64,
+        /// How large it was.
+        expected: u64,
+    },
+    /// The object has several blocks, and no checksums of them were given.
+    #[error("object {digest} has no checksums of its blocks")]
+    NoSums {
+        /// The object asked for.
+        digest: Digest,
     },
     /// The file could not be opened or read.
     #[error("cannot read object {path}")]
@@ -93,8 +109,8 @@ impl Store {
             return Err(too_large);
         }
         let mut bytes = vec![0; usize::try_from(size_bytes).map_err(|_| too_large)?];
-        reader
-            .read_exact(&mut bytes)
+        faults::step("object.read")
+            .and_then(|()| reader.read_exact(&mut bytes))
             .map_err(|source| ReadError::Io { path: self.layout().object(&digest), source })?;
         match Digest::of(&bytes) {
             actual if actual == digest => Ok(bytes),

@@ -63,14 +63,24 @@ impl Store {
         let layout = Layout::new(root);
         layout.create()?;
         layout.remove_stale_temps()?;
-        Ok(Self {
+        Ok(Self::of(layout, options))
+    }
+
+    /// Opens the store at `root` beside the process that holds it, or to look at it: creates nothing and removes nothing.
+    /// Objects may be read, written, moved aside and removed; uploads belong to the other process.
+    pub fn attach(root: &Path, options: Options) -> Self {
+        Self::of(Layout::new(root), options)
+    }
+
+    fn of(layout: Layout, options: Options) -> Self {
+        Self {
             inner: Arc::new(Inner {
                 space: Arc::new(Space::new(&layout.objects, options.reserve_bytes)),
                 layout,
                 sessions: Sessions::default(),
                 shards: (0..=u8::MAX).map(|_| RwLock::new(())).collect(),
             }),
-        })
+        }
     }
 
     /// The size in bytes of a held object, `None` when it is not held.

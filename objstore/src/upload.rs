@@ -30,7 +30,7 @@ use std::{
 
 use tempfile::TempPath;
 
-use crate::{Hasher, Put, disk, space::Claim};
+use crate::{BlockSums, Put, disk, faults, space::Claim, sums::Running};
 pub use error::UploadError;
 pub(crate) use sessions::Sessions;
 use sessions::{Progress, Session};
@@ -47,7 +47,7 @@ pub struct Upload {
     claim: Claim,
     path: PathBuf,
     file: File,
-    hasher: Hasher,
+    running: Running,
     offset: u64,
     size_bytes: u64,
     hinted: u64,
@@ -94,7 +94,9 @@ impl Upload {
     /// has of it is not known any more.
     pub fn park(mut self) -> Result<u64, UploadError> {
         let dir = self.path.parent().unwrap_or(&self.path);
-        if let Err(error) = self.file.sync_data().and_then(|()| disk::sync_dir(dir)) {
+        if let Err(error) =
+            faults::step("upload.park").and_then(|()| self.file.sync_data()).and_then(|()| disk::sync_dir(dir))
+        {
             self.remove_partial()?;
             return Err(UploadError::at(&self.path)(error));
         }
@@ -124,7 +126,7 @@ impl Upload {
         if self.offset != size_bytes {
             return Err(UploadError::Incomplete { digest, size_bytes, offset: self.offset });
         }
-        let actual = self.hasher.clone().finish();
+        let (actual, sums) = self.running.clone().finish();
         if actual != digest {
             self.remove_partial()?;
             return Err(UploadError::DigestMismatch { expected: digest, actual });
@@ -133,7 +135,8 @@ impl Upload {
             self.remove_partial()?;
             return Err(UploadError::at(&self.path)(error));
         }
-        Ok(Sealed(self))
+        faults::step("object.sealed").map_err(UploadError::at(&self.path))?;
+        Ok(Sealed { upload: self, sums })
     }
 
     /// Drops what arrived.
@@ -148,12 +151,13 @@ impl Upload {
     /// One write, and everything that has to agree with how much it wrote, so that a disk that
     /// fills up midway leaves the upload consistent.
     fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        faults::step("upload.write")?;
         let written = match self.file.write(bytes) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
             result => result?,
         };
-        self.hasher.update(&bytes[..written]);
+        self.running.update(&bytes[..written]);
         self.offset += written as u64;
         self.claim.spend(written as u64);
         if self.offset - self.hinted >= WRITEBACK_BYTES {
@@ -174,16 +178,24 @@ impl Upload {
 /// A complete upload whose bytes are verified and durable, and that is no object yet. Dropping it keeps it, to be
 /// resumed at its end.
 #[derive(Debug)]
-pub struct Sealed(Upload);
+pub struct Sealed {
+    upload: Upload,
+    sums: BlockSums,
+}
 
 impl Sealed {
+    /// The checksums of its blocks.
+    pub fn sums(&self) -> &BlockSums {
+        &self.sums
+    }
+
     /// Makes it an object, durable on return: the second half of [`Upload::finish`].
     ///
     /// # Errors
     ///
     /// [`UploadError::Io`] when it cannot be moved to its place.
     pub fn publish(self) -> Result<Put, UploadError> {
-        let Self(mut upload) = self;
+        let Self { mut upload, .. } = self;
         let (digest, size_bytes) = (upload.session.digest(), upload.size_bytes);
         let mut partial = TempPath::try_from_path(&upload.path).map_err(UploadError::at(&upload.path))?;
         partial.disable_cleanup(true);
@@ -196,7 +208,7 @@ impl Sealed {
 impl Drop for Upload {
     fn drop(&mut self) {
         if self.resumable {
-            let progress = Progress { hasher: self.hasher.clone(), offset: self.offset };
+            let progress = Progress { running: std::mem::take(&mut self.running), offset: self.offset };
             self.session.keep_progress(progress);
         }
     }

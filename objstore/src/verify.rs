@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{Digest, ReadError, Store, hash_reader};
+use crate::{BlockSums, Digest, Hasher, ReadError, Store, faults, hash::read_through, sums::Running};
 
 /// [`Store::verify`] found the object damaged, or could not tell.
 #[derive(Debug, thiserror::Error)]
@@ -43,16 +43,52 @@ impl Store {
     /// [`VerifyError::NotFound`], [`VerifyError::Damaged`] or [`VerifyError::Io`]. Nothing is
     /// changed on disk.
     pub fn verify(&self, digest: &Digest) -> Result<(), VerifyError> {
-        let digest = *digest;
-        let path = self.layout().object(&digest);
-        let reader = self.read(&digest).map_err(|error| match error {
-            ReadError::Io { path, source } => VerifyError::Io { path, source },
-            _ => VerifyError::NotFound { digest },
-        })?;
-        match hash_reader(reader) {
-            Ok((actual, _)) if actual == digest => Ok(()),
-            Ok((actual, size_bytes)) => Err(VerifyError::Damaged { digest, actual, size_bytes }),
-            Err(source) => Err(VerifyError::Io { path, source }),
-        }
+        self.verify_watched(digest, |_| Ok(()))
     }
+
+    /// The same, telling `watch` of every few hundred KiB how many bytes they were. It may wait, or end it with an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::verify`]; [`VerifyError::Io`] with what `watch` says.
+    pub fn verify_watched(
+        &self,
+        digest: &Digest,
+        mut watch: impl FnMut(u64) -> io::Result<()>,
+    ) -> Result<(), VerifyError> {
+        let mut hasher = Hasher::new();
+        let size_bytes = self.read_whole(digest, |bytes| {
+            hasher.update(bytes);
+            watch(bytes.len() as u64)
+        })?;
+        judge(*digest, hasher.finish(), size_bytes)
+    }
+
+    /// Verifies an object and returns the checksums of its blocks.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::verify`].
+    pub fn verify_and_sum(&self, digest: &Digest) -> Result<BlockSums, VerifyError> {
+        let mut running = Running::default();
+        let size_bytes = self.read_whole(digest, |bytes| {
+            running.update(bytes);
+            Ok(())
+        })?;
+        let (actual, sums) = running.finish();
+        judge(*digest, actual, size_bytes).map(|()| sums)
+    }
+
+    fn read_whole(&self, digest: &Digest, take: impl FnMut(&[u8]) -> io::Result<()>) -> Result<u64, VerifyError> {
+        let reader = self.read(digest).map_err(|error| match error {
+            ReadError::Io { path, source } => VerifyError::Io { path, source },
+            _ => VerifyError::NotFound { digest: *digest },
+        })?;
+        let read = faults::step("object.read").and_then(|()| read_through(reader, take));
+        read.map_err(|source| VerifyError::Io { path: self.layout().object(digest), source })
+    }
+}
+
+fn judge(digest: Digest, actual: Digest, size_bytes: u64) -> Result<(), VerifyError> {
+    if actual == digest { Ok(()) } else { Err(VerifyError::Damaged { digest, actual, size_bytes }) }
 }

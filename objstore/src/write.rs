@@ -16,7 +16,7 @@ use std::{
 
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::{Digest, Store, disk, layout::TEMP_PREFIX, space::SpaceError};
+use crate::{Digest, Store, disk, faults, layout::TEMP_PREFIX, space::SpaceError};
 
 /// An object that is now held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,12 +114,14 @@ impl Store {
         if held.is_some() {
             self.move_to_quarantine(digest).map_err(WriteError::at(&object))?;
         }
+        faults::step("object.rename").map_err(WriteError::at(&object))?;
         temp.persist_noclobber(&object).map_err(|error| WriteError::at(&object)(error.error))?;
-        if let Err(source) = disk::sync_dir(&shard) {
+        if let Err(source) = faults::step("object.renamed").and_then(|()| disk::sync_dir(&shard)) {
             // Not durable, and a second sync may lie about it: better not there at all.
             let _ = disk::remove_file(&object);
             return Err(WriteError::Io { path: shard, source });
         }
+        faults::step("object.durable").map_err(WriteError::at(&object))?;
         Ok(true)
     }
 
@@ -127,6 +129,7 @@ impl Store {
     fn write_temp(&self, digest: &Digest, bytes: &[u8]) -> Result<TempPath, WriteError> {
         let shard = self.layout().shard(digest);
         let write = || -> io::Result<NamedTempFile> {
+            faults::step("object.temp")?;
             let mut temp = tempfile::Builder::new().prefix(TEMP_PREFIX).tempfile_in(&shard)?;
             temp.write_all(bytes)?;
             disk::seal(temp.as_file())?;

@@ -213,6 +213,8 @@ codes! {
         LinkNotFound = "link_not_found",
         /// There is no such token.
         TokenNotFound = "token_not_found",
+        /// Retention gave up the artifacts of the release; its manifest and history are kept.
+        ReleaseExpired = "release_expired",
         /// The app has no such trusted publisher.
         PublisherNotFound = "publisher_not_found",
     }
@@ -257,6 +259,10 @@ codes! {
         Unavailable = "unavailable",
         /// The issuer of an identity token cannot be asked for its keys.
         OidcIssuerUnavailable = "oidc_issuer_unavailable",
+        /// The server's copy of the object is damaged or lost; the next push of it, or a repair, brings it back.
+        ObjectDamaged = "object_damaged",
+        /// The server's disk fails, is read-only, or its database is busy.
+        StorageFailed = "storage_failed",
         /// The request took longer than the server waits.
         RequestTimeout = "request_timeout",
     }
@@ -271,6 +277,8 @@ codes! {
         Internal = "internal",
         /// The audit chain does not hold: events were edited, removed or reordered.
         AuditChainBroken = "audit_chain_broken",
+        /// A check of the store found something that is lost or wrong.
+        StoreDamaged = "store_damaged",
     }
 }
 

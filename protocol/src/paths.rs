@@ -39,6 +39,15 @@ pub const OIDC_EXCHANGE: &str = "/api/v1/oidc/exchange";
 /// The audit log.
 pub const AUDIT: &str = "/api/v1/audit";
 
+/// How the store is.
+pub const STORE: &str = "/api/v1/store";
+
+/// Where a check of the store is begun.
+pub const STORE_CHECK: &str = "/api/v1/store/check";
+
+/// Where what nothing names is deleted.
+pub const STORE_GC: &str = "/api/v1/store/gc";
+
 /// A new key for links.
 pub const ROTATE_KEY: &str = "/api/v1/keys/rotate";
 

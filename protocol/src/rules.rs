@@ -60,6 +60,33 @@ pub struct AppRules {
     /// Who may see what a channel points at, where that is not the app's own access.
     #[schema(value_type = BTreeMap<String, Access>)]
     pub access: BTreeMap<ChannelName, Access>,
+    /// What is kept of what was on a channel. Where nothing is given, everything is.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, Retention>)]
+    pub retention: BTreeMap<ChannelName, Retention>,
+}
+
+/// Which releases of a channel keep their artifacts. Each that is met keeps; a release on several channels is kept where one
+/// of them keeps it. What a channel points at, and what it can be rolled back to, is kept whatever this says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// The last so many that were on the channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_last: Option<u32>,
+    /// Those that were on the channel in the last so many days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_days: Option<u32>,
+    /// Those whose version, or version and build, is like one of these: `*.0.0`, `2.?.*`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keep_versions: Vec<String>,
+}
+
+impl Retention {
+    /// Whether it gives up anything at all.
+    pub fn is_on(&self) -> bool {
+        self.keep_last.is_some() || self.keep_days.is_some()
+    }
 }
 
 /// The values that artifacts may have. A property that is absent may have any, or none.

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the product's times, and those of plain tools on the same bytes in the same
 //! run. A figure means something only beside the others of its run.
 
+mod fsck;
 mod inspect;
 mod push;
 mod repush;
@@ -27,6 +28,8 @@ pub struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Bench {
+    /// A store read and verified whole
+    Fsck(fsck::Options),
     /// One large file: a cold push, a push with nothing new, a pull
     Push(push::Options),
     /// A large APK and a large IPA, inspected
@@ -41,6 +44,7 @@ enum Bench {
 /// When something that is timed fails.
 pub fn run(options: &Options) -> Result<()> {
     match &options.bench {
+        Bench::Fsck(options) => fsck::run(options),
         Bench::Inspect(options) => inspect::run(options),
         Bench::Push(options) => push::run(options),
         Bench::Repush(options) => repush::run(options),

@@ -8,7 +8,15 @@
 //! - every object that a ref, a release or an artifact row names is there,
 //! - `sha256sum` finds every object whole.
 //!
+//! While that goes on, gc runs all the time. After each round `distd fsck` must be clean.
+//!
+//! Then `steps` kills it at every named step, `lost` takes back what was not synced, and `trouble` has calls fail.
+//!
 //! The same seed gives the same bytes and the same moments, though not the same interleaving.
+
+pub mod lost;
+pub mod steps;
+pub mod trouble;
 
 use std::{
     fmt, fs,
@@ -42,6 +50,22 @@ pub struct Options {
     /// Where the random bytes and moments start from
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// What to do; everything unless given
+    #[arg(long, value_enum)]
+    part: Vec<Part>,
+}
+
+/// A part of the crash tests.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// Kills at random moments
+    Rounds,
+    /// Kills at every named step
+    Steps,
+    /// Takes back what was not synced
+    Lost,
+    /// Lets calls fail: a full disk, a failing one, one that is read-only, a busy database
+    Trouble,
 }
 
 /// A series of rounds.
@@ -98,12 +122,22 @@ const RESENT_BYTES: u64 = MIB;
 /// # Errors
 /// When something does not hold, naming the round and the seed.
 pub fn run(options: &Options) -> Result<()> {
-    let plan = Plan {
-        binaries: workspace::build(Profile::Dev)?,
-        rounds: options.rounds,
-        seed: options.seed,
-        artifact_bytes: vec![16 * MIB, 4 * MIB, 4096],
-    };
+    let binaries = workspace::build(Profile::Dev)?;
+    let wanted = |part: Part| options.part.is_empty() || options.part.contains(&part);
+    if wanted(Part::Steps) {
+        println!("crash: {}", steps::run(&binaries, &steps::Which::All)?);
+    }
+    if wanted(Part::Lost) {
+        println!("crash: {}", lost::run(&binaries)?);
+    }
+    if wanted(Part::Trouble) {
+        println!("crash: {}", trouble::run(&binaries, &trouble::Which::All)?);
+    }
+    if !wanted(Part::Rounds) {
+        return Ok(());
+    }
+    let plan =
+        Plan { binaries, rounds: options.rounds, seed: options.seed, artifact_bytes: vec![16 * MIB, 4 * MIB, 4096] };
     let tally = run_rounds(&plan)?;
     println!("crash: {} rounds held with seed {}: {tally}", plan.rounds, plan.seed);
     Ok(())
@@ -144,7 +178,7 @@ impl Stage {
     fn open(plan: &Plan, random: &mut fastrand::Rng) -> Result<Self> {
         let folder = tempfile::tempdir().context("cannot create a folder for a store")?;
         let data = data_folder(&folder);
-        let server = Server::start(&plan.binaries.distd, &data)?;
+        let server = start(&plan.binaries, &data)?;
         let client = Client::new(&plan.binaries, &server, &data)?;
         client.run(["app", "create", APP, "--access", "token"])?;
         let release = Release::write(folder.path(), 0, &plan.artifact_bytes, random)?;
@@ -160,12 +194,14 @@ impl Stage {
         // Before the restart: what the server then throws away counts as sent twice.
         let held_bytes = release.read_held_bytes(&data)?;
 
-        self.server = Server::start(&plan.binaries.distd, &data)?;
+        store::fsck(&plan.binaries.distd, &data).context("after the kill, before the restart")?;
+        self.server = start(&plan.binaries, &data)?;
         self.client.move_to(&self.server);
         let publication = self.client.publish(&release.manifest).context("the publication after the kill failed")?;
         tally.count(&release, held_bytes, &publication)?;
         store::check_rows(&data)?;
         store::check_objects(&data)?;
+        store::fsck(&plan.binaries.distd, &data)?;
         release.remove()
     }
 
@@ -185,6 +221,11 @@ impl Stage {
         client.wait().context("cannot wait for the killed client")?;
         killed
     }
+}
+
+/// A server that does nothing but collect: what nothing names is gone after two looks.
+fn start(binaries: &Binaries, data: &Path) -> Result<Server> {
+    Server::start_configured(&binaries.distd, data, &[], &["--gc-every", "50ms", "--gc-grace", "0"])
 }
 
 fn data_folder(folder: &TempDir) -> PathBuf {

@@ -54,12 +54,37 @@ impl Server {
         Self::start_command(strace, data)
     }
 
-    fn start_command(mut command: Command, data: &Path) -> Result<Self> {
+    /// The same, with every byte that is written, in hexadecimal.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_recorded(distd: &Path, data: &Path, calls: &str, trace: &Path) -> Result<Self> {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-y", "-xx", "-s", "4000000", "-e", &format!("trace={calls}"), "-o"]).arg(trace).arg(distd);
+        Self::start_command(strace, data)
+    }
+
+    /// The same with variables and arguments of its own.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_configured(distd: &Path, data: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Result<Self> {
+        let mut command = Command::new(distd);
+        command.envs(variables.iter().copied());
+        Self::start_with_arguments(command, data, arguments)
+    }
+
+    fn start_command(command: Command, data: &Path) -> Result<Self> {
+        Self::start_with_arguments(command, data, &[])
+    }
+
+    fn start_with_arguments(mut command: Command, data: &Path, arguments: &[&str]) -> Result<Self> {
         let log = tempfile::tempfile().context("cannot create a file for the server's log")?;
         let program = process::describe(&command);
         let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log.try_clone().context("cannot share the server's log")?)
@@ -128,6 +153,17 @@ impl Server {
     /// Signals the server's process group: itself, and what it runs under.
     fn signal(&self, signal: Signal) -> Result<()> {
         kill_process_group(Pid::from_child(&self.child), signal).context("cannot signal the server")
+    }
+
+    /// The administrator's token that it made at its first start and told in its log.
+    ///
+    /// # Errors
+    /// When it made none.
+    pub fn read_first_token(&mut self) -> Result<String> {
+        let mut said = String::new();
+        self.log.rewind().and_then(|()| self.log.read_to_string(&mut said)).context("cannot read the server's log")?;
+        let token = said.lines().find_map(|line| line.trim().strip_prefix("export DIST_TOKEN="));
+        token.map(str::to_owned).context("the server made no token")
     }
 
     fn quote_log(&mut self, problem: &str) -> anyhow::Error {

@@ -55,6 +55,44 @@ pub fn check_rows(data: &Path) -> Result<usize> {
     Ok(count)
 }
 
+/// Has `distd fsck` look at the whole of a data directory.
+///
+/// # Errors
+/// When it finds something wrong, quoting it, or cannot look.
+pub fn fsck(distd: &Path, data: &Path) -> Result<()> {
+    let output = Command::new(distd).args(["fsck", "--data"]).arg(data).output().context("cannot start distd fsck")?;
+    let said = [output.stdout, output.stderr].concat();
+    ensure!(output.status.success(), "fsck: {}{}", output.status, process::quote_tail(&said));
+    Ok(())
+}
+
+/// Puts an object that nothing names into the store, as a crash may leave one.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn plant_orphan(data: &Path, bytes: &[u8]) -> Result<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let file = object_path(data, &crate::digest::of_bytes(bytes));
+    fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).context("cannot make an object read-only")?;
+    Ok(file)
+}
+
+/// Turns some bytes of an object's file around, its size unchanged.
+///
+/// # Errors
+/// When it cannot be read or written.
+pub fn flip(data: &Path, digest: &str) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let file = object_path(data, digest);
+    let mut bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let middle = bytes.len() / 2;
+    bytes[middle..].iter_mut().take(4).for_each(|byte| *byte ^= 0xff);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).context("cannot make an object writable")?;
+    fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).context("cannot make an object read-only")
+}
+
 fn check_digest(digest: &str) -> Result<()> {
     if digest.len() != 64 || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         bail!("{digest:?} is not a digest");

@@ -6,6 +6,8 @@ pub(crate) mod channels;
 pub(crate) mod check;
 pub(crate) mod ci;
 pub(crate) mod completions;
+pub(crate) mod fsck;
+pub(crate) mod gc;
 pub(crate) mod generate;
 pub(crate) mod init;
 pub(crate) mod inspect;
@@ -57,6 +59,8 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<(), CliEr
         Command::Publisher(command) => publisher::run(command, session).await,
         Command::Whoami(_) => whoami::run(session).await,
         Command::Audit(args) => audit::run(args, session).await,
+        Command::Fsck(args) => fsck::run(args, session).await,
+        Command::Gc(args) => gc::run(args, session).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args, session),
         Command::Generate(command) => generate::run(&command),

@@ -7,6 +7,7 @@ const STEPS: &[&[&str]] = &[
     &[include_str!("schema.sql"), refs::sqlite::SCHEMA_1],
     &[include_str!("reports.sql")],
     &[include_str!("publishers.sql")],
+    &[include_str!("care.sql")],
 ];
 
 /// Why the tables cannot be brought to this version.
@@ -22,23 +23,62 @@ pub enum MigrateError {
         /// The newest version known here.
         known: usize,
     },
+    /// The backup before the change cannot be made.
+    #[error("cannot back it up to {path} before its tables are changed: {source}")]
+    Backup {
+        /// Where it was to go.
+        path: String,
+        /// Why.
+        source: rusqlite::Error,
+    },
     /// SQLite refuses a step.
     #[error("{0}")]
     Sqlite(#[from] rusqlite::Error),
 }
 
-/// Brings the tables to the newest version, in one transaction per step.
-pub(super) fn run(connection: &mut Connection) -> Result<(), MigrateError> {
+/// The newest schema version known here.
+pub(super) const NEWEST: usize = STEPS.len();
+
+/// The schema version of a database.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<usize> {
+    connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0)).map(|version| version as usize)
+}
+
+/// Brings the tables to the newest version, in one transaction per step. `before` is called once, with the version that the
+/// tables have, before the first step that changes tables which exist.
+pub(super) fn run(
+    connection: &mut Connection,
+    before: impl FnOnce(&Connection, usize) -> Result<(), MigrateError>,
+) -> Result<(), MigrateError> {
+    let found = version(connection)?;
+    if found > NEWEST {
+        return Err(MigrateError::Newer { found, known: NEWEST });
+    }
+    if found > 0 && found < NEWEST {
+        before(connection, found)?;
+    }
     loop {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        let found = version as usize;
-        if found == STEPS.len() {
+        let found = version(&transaction)?;
+        if found == NEWEST {
             return Ok(());
         }
-        let step = STEPS.get(found).ok_or(MigrateError::Newer { found, known: STEPS.len() })?;
-        step.iter().try_for_each(|sql| transaction.execute_batch(sql))?;
-        transaction.pragma_update(None, "user_version", version + 1)?;
+        let steps = STEPS.get(found).ok_or(MigrateError::Newer { found, known: NEWEST })?;
+        super::step("migrate.step")?;
+        steps.iter().try_for_each(|sql| transaction.execute_batch(sql))?;
+        transaction.pragma_update(None, "user_version", u32::try_from(found + 1).expect("versions are few"))?;
+        super::step("migrate.commit")?;
         transaction.commit()?;
+        super::step("migrate.committed")?;
     }
+}
+
+/// Makes the tables of an older version, for tests of what comes after it.
+#[cfg(test)]
+pub(super) fn run_to(connection: &mut Connection, version: usize) -> Result<(), MigrateError> {
+    for (number, steps) in STEPS.iter().enumerate().take(version) {
+        steps.iter().try_for_each(|sql| connection.execute_batch(sql))?;
+        connection.pragma_update(None, "user_version", u32::try_from(number + 1).unwrap())?;
+    }
+    Ok(())
 }

@@ -6,6 +6,7 @@
 
 pub(crate) mod apps;
 pub(crate) mod audit;
+pub(crate) mod care;
 mod convert;
 pub(crate) mod links;
 mod migrate;
@@ -18,6 +19,7 @@ pub(crate) mod tokens;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use std::{fs, io};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tokio::sync::Semaphore;
@@ -55,6 +57,16 @@ pub enum OpenError {
         /// Why.
         source: rusqlite::Error,
     },
+    /// Its tables are those of an older version, and whoever opens it does not change them.
+    #[error("{path} has schema version {found}, this distd has {known}; distd serve changes it, after a backup", path = path.display())]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// The version of its tables.
+        found: usize,
+        /// The version known here.
+        known: usize,
+    },
     /// Its tables cannot be brought to this version.
     #[error("cannot use the database {path}: {source}", path = path.display())]
     Migrate {
@@ -74,10 +86,20 @@ impl Database {
         let path = data.join(FILE_NAME);
         let sqlite = |source| OpenError::Sqlite { path: path.clone(), source };
         let mut writer = open_writer(&path).map_err(sqlite)?;
-        migrate::run(&mut writer).map_err(|source| OpenError::Migrate { path: path.clone(), source })?;
+        let before = |connection: &Connection, version| back_up(connection, data, version);
+        migrate::run(&mut writer, before).map_err(|source| OpenError::Migrate { path: path.clone(), source })?;
         let idle = (0..READERS).map(|_| open_reader(&path)).collect::<Result<Vec<_>, _>>().map_err(sqlite)?;
         let readers = Readers { idle: Mutex::new(idle), free: Semaphore::new(READERS) };
         Ok(Self { writer: Arc::new(tokio::sync::Mutex::new(writer)), readers: Arc::new(readers) })
+    }
+
+    /// Opens the database of a data directory beside the server that uses it: its tables must have this version already.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or has other tables.
+    pub fn attach(data: &Path) -> Result<Self, OpenError> {
+        check_version(&open_existing(data)?, &data.join(FILE_NAME))?;
+        Self::open(data)
     }
 
     /// Runs `work` in one write transaction. What it did is durable on return, or undone when it fails.
@@ -130,6 +152,61 @@ impl Database {
     }
 }
 
+/// Where the database of version `version` is kept before it is changed: `backups/before-v4.sqlite` beside it.
+pub(crate) fn before_migration(data: &Path, version: usize) -> PathBuf {
+    data.join("backups").join(format!("before-v{}.sqlite", version + 1))
+}
+
+/// Copies the database as it is before its tables are changed. What an earlier attempt left is replaced.
+fn back_up(connection: &Connection, data: &Path, version: usize) -> Result<(), MigrateError> {
+    let path = before_migration(data, version);
+    let copied = step("migrate.backup").and_then(|()| copy(connection, &path));
+    copied.map_err(|source| MigrateError::Backup { path: path.display().to_string(), source })
+}
+
+/// Copies a database as one transaction sees it, whoever writes meanwhile (SQLite's backup interface). Durable on return.
+pub(crate) fn copy(connection: &Connection, to: &Path) -> rusqlite::Result<()> {
+    let failed = |error: io::Error| {
+        let message = format!("{}: {error}", to.display());
+        rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN), Some(message))
+    };
+    let temp = to.with_extension("sqlite.part");
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent).map_err(failed)?;
+    }
+    remove_database(&temp).map_err(failed)?;
+    {
+        let mut copy = Connection::open(&temp)?;
+        let backup = rusqlite::backup::Backup::new(connection, &mut copy)?;
+        // In one step, which is one read transaction: several would begin again whenever someone writes.
+        backup.step(-1)?;
+        drop(backup);
+        // A copy is read where nothing can be written beside it.
+        copy.pragma_update(None, "journal_mode", "DELETE")?;
+    }
+    let publish = || {
+        let file = fs::File::open(&temp)?;
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        file.sync_all()?;
+        fs::rename(&temp, to)?;
+        to.parent().map_or(Ok(()), |parent| fs::File::open(parent)?.sync_all())
+    };
+    publish().map_err(failed)
+}
+
+/// Removes a database file and what SQLite keeps beside it.
+fn remove_database(path: &Path) -> io::Result<()> {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        match fs::remove_file(PathBuf::from(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// A reader that goes back to the idle ones however its work ends.
 struct Borrowed<'a>(Option<Connection>, &'a Readers);
 
@@ -158,14 +235,47 @@ pub(crate) fn open_existing(data: &Path) -> Result<Connection, OpenError> {
     ready.map_err(|source| OpenError::Sqlite { path, source })
 }
 
+/// Refuses a database whose tables are not those of this version.
+///
+/// # Errors
+/// When they are older or newer, or it cannot be read.
+pub(crate) fn check_version(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    match migrate::version(connection).map_err(sqlite)? {
+        found if found == migrate::NEWEST => Ok(()),
+        found if found > migrate::NEWEST => Err(OpenError::Migrate {
+            path: path.to_owned(),
+            source: MigrateError::Newer { found, known: migrate::NEWEST },
+        }),
+        found => Err(OpenError::Older { path: path.to_owned(), found, known: migrate::NEWEST }),
+    }
+}
+
 fn transact<T, E: From<rusqlite::Error>>(
     writer: &mut Connection,
     work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
+    step("db.begin")?;
     let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let done = work(&transaction)?;
+    step("db.commit")?;
     transaction.commit()?;
+    step("db.committed")?;
     Ok(done)
+}
+
+/// A step of [`crate::faults`], failing as SQLite would.
+fn step(name: &'static str) -> rusqlite::Result<()> {
+    use rusqlite::ffi;
+    crate::faults::step(name).map_err(|error| {
+        let code = match error.kind() {
+            io::ErrorKind::StorageFull => ffi::SQLITE_FULL,
+            io::ErrorKind::ReadOnlyFilesystem => ffi::SQLITE_READONLY,
+            io::ErrorKind::ResourceBusy => ffi::SQLITE_BUSY,
+            _ => ffi::SQLITE_IOERR,
+        };
+        rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some(error.to_string()))
+    })
 }
 
 fn open_writer(path: &Path) -> rusqlite::Result<Connection> {

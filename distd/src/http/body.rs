@@ -2,18 +2,17 @@
 
 use std::io;
 use std::ops::Range;
-use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
-use objstore::{Digest, ObjectReader};
+use objstore::{BLOCK_BYTES, Digest};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::blocking::blocking;
+use crate::ops::download::Content;
 
 /// Bytes read at once.
-const CHUNK_BYTES: usize = 512 * 1024;
+const CHUNK_BYTES: u64 = 2 * BLOCK_BYTES;
 
 /// Chunks between the disk and the network.
 const CHUNKS_AHEAD: usize = 2;
@@ -30,18 +29,18 @@ enum Piece {
 }
 
 /// A body with one part of an object.
-pub(super) fn part(reader: ObjectReader, range: Range<u64>) -> Body {
-    send(reader, vec![Piece::Bytes(range)])
+pub(super) fn part(content: Content, range: Range<u64>) -> Body {
+    send(content, vec![Piece::Bytes(range)])
 }
 
 /// A `multipart/byteranges` body (RFC 9110, section 14.6), its media type and its length in bytes.
 pub(super) fn multipart(
-    reader: ObjectReader,
+    content: Content,
     digest: &Digest,
     media_type: &str,
     parts: Vec<Range<u64>>,
 ) -> (Body, String, u64) {
-    let (boundary, len) = (boundary(digest), reader.len());
+    let (boundary, len) = (boundary(digest), content.len());
     let mut pieces = Vec::with_capacity(2 * parts.len() + 1);
     for range in parts {
         let (first, last) = (range.start, range.end - 1);
@@ -52,7 +51,7 @@ pub(super) fn multipart(
     }
     pieces.push(Piece::Text(format!("\r\n--{boundary}--\r\n").into()));
     let total = pieces.iter().map(Piece::len).sum();
-    (send(reader, pieces), format!("multipart/byteranges; boundary={boundary}"), total)
+    (send(content, pieces), format!("multipart/byteranges; boundary={boundary}"), total)
 }
 
 impl Piece {
@@ -65,14 +64,13 @@ impl Piece {
 }
 
 /// Reads the pieces in order. A read error ends the body as an error, so that the client never takes a short body for whole.
-fn send(reader: ObjectReader, pieces: Vec<Piece>) -> Body {
+fn send(content: Content, pieces: Vec<Piece>) -> Body {
     let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
-    let reader = Arc::new(reader);
     tokio::spawn(async move {
         for piece in pieces {
             let sent = match piece {
                 Piece::Text(text) => sender.send(Ok(text)).await.is_ok(),
-                Piece::Bytes(range) => send_range(&reader, range, &sender).await,
+                Piece::Bytes(range) => send_range(&content, range, &sender).await,
             };
             if !sent {
                 return;
@@ -82,13 +80,13 @@ fn send(reader: ObjectReader, pieces: Vec<Piece>) -> Body {
     Body::from_stream(ReceiverStream::new(receiver))
 }
 
-/// `false` when the client went away or the object could not be read.
-async fn send_range(reader: &Arc<ObjectReader>, range: Range<u64>, sender: &mpsc::Sender<io::Result<Bytes>>) -> bool {
+/// `false` when the client went away or the object could not be read. Whole chunks are read at multiples of their size, so that
+/// no block of the object is verified twice.
+async fn send_range(content: &Content, range: Range<u64>, sender: &mpsc::Sender<io::Result<Bytes>>) -> bool {
     let mut at = range.start;
     while at < range.end {
-        let wanted = usize::try_from(range.end - at).unwrap_or(usize::MAX).min(CHUNK_BYTES);
-        let reader = Arc::clone(reader);
-        let chunk = blocking(move || read_exactly(&reader, at, wanted)).await;
+        let end = (at - at % CHUNK_BYTES + CHUNK_BYTES).min(range.end);
+        let chunk = content.read(at..end).await;
         if let Err(error) = &chunk {
             tracing::error!(%error, at, "an object cannot be read; the download ends here");
         }
@@ -96,19 +94,7 @@ async fn send_range(reader: &Arc<ObjectReader>, range: Range<u64>, sender: &mpsc
         if sender.send(chunk).await.is_err() || is_bad {
             return false;
         }
-        at += wanted as u64;
+        at = end;
     }
     true
-}
-
-fn read_exactly(reader: &ObjectReader, at: u64, wanted: usize) -> io::Result<Bytes> {
-    let mut chunk = vec![0; wanted];
-    let mut filled = 0;
-    while filled < wanted {
-        match reader.read_at(at + filled as u64, &mut chunk[filled..])? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            count => filled += count,
-        }
-    }
-    Ok(chunk.into())
 }

@@ -3,7 +3,7 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use protocol::manifest::ReadManifestError;
-use protocol::{ErrorBody, ErrorCode};
+use protocol::{Digest, ErrorBody, ErrorCode};
 use serde_json::{Value, json};
 
 use crate::ops::OpError;
@@ -19,7 +19,12 @@ pub struct ApiError {
     body: ErrorBody,
     header: Option<(HeaderName, HeaderValue)>,
     refused: Option<Refused>,
+    damaged: Option<Damaged>,
 }
+
+/// An answer that failed on the bytes of an object, as an extension of the response: they are looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Damaged(pub(crate) Digest);
 
 /// An answer that keeps someone out, as an extension of the response: what the audit log is told of it.
 #[derive(Debug, Clone)]
@@ -45,7 +50,7 @@ impl Refused {
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Self {
         let body = ErrorBody { code, message: message.into(), hint: None, request_id: None, details: Value::Null };
-        Self { status, body, header: None, refused: None }
+        Self { status, body, header: None, refused: None, damaged: None }
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -71,6 +76,9 @@ impl IntoResponse for ApiError {
             response.headers_mut().insert(name, value);
         }
         response.extensions_mut().insert(self.body);
+        if let Some(damaged) = self.damaged {
+            response.extensions_mut().insert(damaged);
+        }
         if let Some(refused) = self.refused {
             response.extensions_mut().insert(refused);
         }
@@ -86,6 +94,9 @@ impl From<OpError> for ApiError {
         let (status, code) = classify(&error);
         let mut answer = Self::new(status, code, error.to_string());
         answer.refused = Refused::of(&error);
+        if let OpError::ObjectDamaged { digest } = error {
+            answer.damaged = Some(Damaged(digest));
+        }
         if let Some(hint) = hint(&error) {
             answer = answer.hint(hint);
         }
@@ -115,6 +126,10 @@ fn internal(error: &OpError) -> ApiError {
         let message = "the server's disk is full";
         return ApiError::new(StatusCode::INSUFFICIENT_STORAGE, ErrorCode::InsufficientStorage, message)
             .hint("free space on the server; the upload continues where it stopped");
+    }
+    if let Some(trouble) = error.storage_trouble() {
+        return ApiError::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::StorageFailed, trouble)
+            .hint("whoever runs the server finds the cause in its log; nothing was changed");
     }
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, "the server could not do this")
         .hint("the request id finds the cause in the server's log")
@@ -161,6 +176,8 @@ fn classify(error: &OpError) -> (StatusCode, ErrorCode) {
         OpError::GateBlocked { .. } => (Status::FORBIDDEN, Code::GateBlocked),
         OpError::NoSpace { .. } => (Status::INSUFFICIENT_STORAGE, Code::InsufficientStorage),
         OpError::UploadStalled(_) | OpError::UploadCut(_) => (Status::REQUEST_TIMEOUT, Code::RequestTimeout),
+        OpError::ObjectDamaged { .. } => (Status::INTERNAL_SERVER_ERROR, Code::ObjectDamaged),
+        OpError::ReleaseExpired { .. } => (Status::GONE, Code::ReleaseExpired),
         OpError::Database(_) | OpError::Storage { .. } => (Status::INTERNAL_SERVER_ERROR, Code::Internal),
     }
 }
@@ -208,6 +225,10 @@ fn hint(error: &OpError) -> Option<String> {
         OpError::LinkNotAllowed { app, channel } => {
             Some(format!("open it first: dist app access {app} link --channel {channel}"))
         }
+        OpError::ObjectDamaged { .. } => {
+            Some("push the release again, or have the server repaired: distd fsck --repair --from BACKUP".to_owned())
+        }
+        OpError::ReleaseExpired { .. } => Some("pushing the same content again brings it back".to_owned()),
         OpError::NoSpace { .. } => Some("free space on the server, or lower its reserve".to_owned()),
         _ => None,
     }
@@ -244,6 +265,7 @@ fn details(error: OpError) -> Value {
         OpError::RevisionAmbiguous { candidates, .. } => json!({ "candidates": candidates }),
         OpError::ObjectMissing { objects, .. } => json!({ "objects": objects }),
         OpError::UploadOffsetMismatch { given, actual, .. } => json!({ "given": given, "expected": actual }),
+        OpError::ObjectDamaged { digest } => json!({ "digest": digest }),
         OpError::DigestMismatch { expected, actual } => json!({ "expected": expected, "actual": actual }),
         OpError::SizeMismatch { announced, actual, .. } => json!({ "announced": announced, "actual": actual }),
         OpError::NoSpace { needed, available, reserve } => {

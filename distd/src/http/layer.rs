@@ -9,9 +9,9 @@ use data_encoding::HEXLOWER;
 use protocol::{ErrorBody, ErrorCode, token};
 use tracing::Instrument;
 
-use super::error::{ApiError, Refused};
+use super::error::{ApiError, Damaged, Refused};
 use super::refusal::Watch;
-use crate::Server;
+use crate::{Server, ops};
 
 /// Names one request, in answers, in the log and in the audit log: 16 hexadecimal digits.
 #[derive(Debug, Clone)]
@@ -56,6 +56,9 @@ pub(crate) async fn surround(State(server): State<Server>, mut request: Request,
     }
     span.in_scope(|| log(&method, &path, &response));
     let refused = response.extensions_mut().remove::<Refused>();
+    if let Some(Damaged(digest)) = response.extensions_mut().remove::<Damaged>() {
+        tokio::spawn(ops::care::examine(server.clone(), digest));
+    }
     watch.end(&server, refused).instrument(span).await;
     if let Some(body) = response.extensions_mut().remove::<ErrorBody>() {
         response = write_error(response, ErrorBody { request_id: Some(id.clone()), ..body });

@@ -5,6 +5,7 @@
 mod apps;
 mod audit;
 mod body;
+mod care;
 mod channels;
 mod disposition;
 mod error;

@@ -123,22 +123,22 @@ fn progress_response(progress: Progress) -> Response {
 
 /// What a request for an object gets.
 pub(crate) fn respond(download: Download, request: &HeaderMap) -> Response {
-    let len = download.reader.len();
+    let len = download.content.len();
     let mut headers = download_headers(&download);
     let etag = headers[header::ETAG].clone();
     let (status, body, body_len) = match wanted(request, &etag, len) {
         Wanted::NotModified => return (StatusCode::NOT_MODIFIED, headers).into_response(),
         Wanted::Nothing => return unsatisfiable(len),
-        Wanted::Whole => (StatusCode::OK, body::part(download.reader, 0..len), len),
+        Wanted::Whole => (StatusCode::OK, body::part(download.content, 0..len), len),
         Wanted::Part(range) => {
             let content_range = format!("bytes {}-{}/{len}", range.start, range.end - 1);
             headers.insert(header::CONTENT_RANGE, ascii(&content_range));
             let body_len = range.end - range.start;
-            (StatusCode::PARTIAL_CONTENT, body::part(download.reader, range), body_len)
+            (StatusCode::PARTIAL_CONTENT, body::part(download.content, range), body_len)
         }
         Wanted::Parts(parts) => {
             let (body, media_type, body_len) =
-                body::multipart(download.reader, &download.digest, download.media_type, parts);
+                body::multipart(download.content, &download.digest, download.media_type, parts);
             headers.insert(header::CONTENT_TYPE, ascii(&media_type));
             (StatusCode::PARTIAL_CONTENT, body, body_len)
         }

@@ -9,7 +9,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use super::{
-    apps, audit, channels, health, layer, links, objects, openapi, publishers, push, releases, reports, tokens,
+    apps, audit, care, channels, health, layer, links, objects, openapi, publishers, push, releases, reports, tokens,
 };
 use crate::{Server, web};
 
@@ -44,6 +44,9 @@ pub(super) fn api() -> OpenApiRouter<Server> {
         .routes(routes!(tokens::revoke))
         .routes(routes!(tokens::rotate))
         .routes(routes!(audit::list))
+        .routes(routes!(care::show))
+        .routes(routes!(care::check))
+        .routes(routes!(care::gc))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(openapi::serve))

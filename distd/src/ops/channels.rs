@@ -137,6 +137,13 @@ pub(super) fn apply(
     edits: &[Edit],
     log_line: &LogLine<'_>,
 ) -> Result<Vec<Change>, OpError> {
+    for edit in edits {
+        if let (RefName::Channel(_), Some(new)) = (&edit.name, edit.new)
+            && db::care::is_expired(tx, app, &release_id(new))?
+        {
+            return Err(OpError::ReleaseExpired { app: app.clone(), release: load(tx, app, release_id(new))?.name });
+        }
+    }
     match refs::sqlite::apply(tx, app, edits, log_line) {
         Ok(changes) => Ok(changes),
         Err(ApplyError::Moved { name, actual, last, .. }) => {

@@ -24,6 +24,7 @@ use super::{Caller, OpError, check_reason, gates, release_id, reports, rules};
 use crate::Server;
 use crate::blocking::blocking;
 use crate::db;
+use crate::faults::step;
 
 /// A commit whose request is in order; whether it goes through depends on the state of the app.
 #[derive(Clone)]
@@ -157,6 +158,7 @@ fn judge_existing(store: &Store, plan: &Plan, existing: ReleaseId) -> Result<Ver
 }
 
 async fn put_manifest(server: &Server, bytes: Vec<u8>) -> Result<(), OpError> {
+    step("commit.manifest")?;
     let store = server.store.clone();
     blocking(move || store.put(&bytes)).await.map(|_| ()).map_err(no_space)
 }
@@ -172,10 +174,14 @@ fn publish(
     let verdict = judge(tx, store, plan)?;
     let id = verdict.release(plan);
     let (status, reports) = match verdict {
-        Verdict::Unchanged(_) => (PublishStatus::Unchanged, Vec::new()),
+        Verdict::Unchanged(existing) => {
+            revive(tx, store, plan, existing)?;
+            (PublishStatus::Unchanged, Vec::new())
+        }
         Verdict::New => {
             let admission = rules::admit(tx, &plan.manifest, found, at)?;
             admission.keep(tx, caller, &plan.app, at)?;
+            keep_objects(tx, store, plan)?;
             index(tx, caller, plan, at)?;
             (PublishStatus::Published, admission.reports)
         }
@@ -186,6 +192,36 @@ fn publish(
         record(tx, caller, plan, id, &refs, at)?;
     }
     Ok(Committed { status, release: ReleaseRef { id, name: plan.manifest.name() }, refs, reports, gates })
+}
+
+/// Sees to it that gc leaves what the release is about to name. It may have deleted a manifest of the same bytes since this one
+/// was written; that is then written again, in the transaction, which is slow and almost never needed.
+fn keep_objects(tx: &Transaction<'_>, store: &Store, plan: &Plan) -> Result<(), OpError> {
+    let artifacts = plan.manifest.artifacts.iter().map(|line| line.sha256);
+    artifacts.chain([plan.id]).try_for_each(|digest| db::care::take_from_trash(tx, &digest))?;
+    if store.len(&plan.id)?.is_none() {
+        store.put(&plan.manifest.canonical_bytes()).map_err(no_space)?;
+    }
+    Ok(())
+}
+
+/// A release that is published again with the same content gets back what damage or retention took from it.
+fn revive(tx: &Transaction<'_>, store: &Store, plan: &Plan, existing: ReleaseId) -> Result<(), OpError> {
+    let mut is_whole = true;
+    for line in &plan.manifest.artifacts {
+        is_whole &= store.len(&line.sha256)? == Some(line.size);
+    }
+    if is_whole {
+        db::care::unexpire(tx, &plan.app, &existing)?;
+        for line in &plan.manifest.artifacts {
+            db::objects::forget_upload(tx, &plan.app, &line.sha256)?;
+            db::care::take_from_trash(tx, &line.sha256)?;
+        }
+    }
+    if existing == plan.id && store.len(&existing)?.is_none() {
+        store.put(&plan.manifest.canonical_bytes()).map_err(no_space)?;
+    }
+    Ok(())
 }
 
 /// What the gates of the channels that move say.

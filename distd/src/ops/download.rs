@@ -1,19 +1,25 @@
-//! Download: the bytes of one object that a release of the app holds.
+//! Download: the bytes of one object that a release of the app holds, each verified before it is handed out.
 
-use objstore::{Digest, ObjectReader, ReadError, Store};
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use objstore::{BadBlock, BlockSums, Digest, VerifiedReader};
 use protocol::AppSlug;
 
 use rusqlite::Connection;
 
 use super::view::View;
-use super::{Caller, OpError};
+use super::{Caller, OpError, care};
 use crate::Server;
+use crate::blocking::blocking;
 use crate::db;
 
 /// An object ready to be sent.
 pub(crate) struct Download {
     /// Its bytes.
-    pub(crate) reader: ObjectReader,
+    pub(crate) content: Content,
     /// Its digest.
     pub(crate) digest: Digest,
     /// What it is called when saved.
@@ -22,10 +28,48 @@ pub(crate) struct Download {
     pub(crate) media_type: &'static str,
 }
 
+/// The bytes of an object, verified as they are read.
+#[derive(Clone)]
+pub(crate) struct Content {
+    reader: Arc<VerifiedReader>,
+    server: Server,
+}
+
+impl Content {
+    /// How many there are.
+    pub(crate) fn len(&self) -> u64 {
+        self.reader.len()
+    }
+
+    /// Those of a range within them. Where they are not what was written, none are returned, and the object is looked at.
+    pub(crate) async fn read(&self, range: Range<u64>) -> io::Result<Bytes> {
+        let reader = Arc::clone(&self.reader);
+        let read = blocking(move || reader.read_range(range)).await;
+        if let Some(BadBlock { digest, .. }) = read.as_ref().err().and_then(bad_block) {
+            tokio::spawn(care::examine(self.server.clone(), *digest));
+        }
+        let (bytes, part) = read?;
+        Ok(Bytes::from(bytes).slice(part))
+    }
+}
+
+fn bad_block(error: &io::Error) -> Option<&BadBlock> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// An object that a release of the app holds, not opened yet.
+pub(super) struct Found {
+    digest: Digest,
+    filename: String,
+    media_type: &'static str,
+    sums: Option<BlockSums>,
+    /// Why it may be gone.
+    expired: Option<OpError>,
+}
+
 /// Opens an object: an artifact of a release of the app, or the manifest of one.
 pub(crate) async fn open(server: &Server, caller: Caller, app: AppSlug, digest: Digest) -> Result<Download, OpError> {
-    let store = server.store.clone();
-    server
+    let found = server
         .db
         .read(move |connection| {
             if let view @ View::Channels(_) = caller.view(connection, &app)?
@@ -33,23 +77,46 @@ pub(crate) async fn open(server: &Server, caller: Caller, app: AppSlug, digest: 
             {
                 return Err(OpError::ObjectNotFound { app, digest });
             }
-            find(connection, &store, &app, digest)
+            find(connection, &app, digest)
         })
-        .await
+        .await?;
+    open_found(server, found).await
 }
 
-/// Opens an object that a release of the app holds.
-pub(super) fn find(connection: &Connection, store: &Store, app: &AppSlug, digest: Digest) -> Result<Download, OpError> {
-    let not_found = || OpError::ObjectNotFound { app: app.clone(), digest };
-    let (filename, media_type) = if let Some((filename, kind)) = db::objects::published(connection, app, &digest)? {
-        (filename.to_string(), kind.media_type())
-    } else {
-        let release = db::releases::find(connection, app, &digest)?.ok_or_else(not_found)?;
-        (format!("{app}-{}.json", release.name), "application/json")
-    };
-    let reader = store.read(&digest).map_err(|error| match error {
-        ReadError::NotFound { .. } => not_found(),
-        other => OpError::storage("reading an object")(other.into()),
-    })?;
-    Ok(Download { reader, digest, filename, media_type })
+/// Opens what was found.
+pub(super) async fn open_found(server: &Server, found: Found) -> Result<Download, OpError> {
+    let Found { digest, filename, media_type, sums, expired } = found;
+    if let Some(expired) = expired {
+        return Err(expired);
+    }
+    let reader = Arc::new(care::open(server, digest, sums).await?);
+    Ok(Download { content: Content { reader, server: server.clone() }, digest, filename, media_type })
+}
+
+/// Looks for an object that a release of the app holds.
+pub(super) fn find(connection: &Connection, app: &AppSlug, digest: Digest) -> Result<Found, OpError> {
+    let sums = db::care::sums(connection, &digest)?;
+    if let Some((filename, kind)) = db::objects::published(connection, app, &digest)? {
+        let (filename, media_type) = (filename.to_string(), kind.media_type());
+        let expired = expired(connection, app, &digest)?;
+        return Ok(Found { digest, filename, media_type, sums, expired });
+    }
+    let release = db::releases::find(connection, app, &digest)?;
+    let release = release.ok_or_else(|| OpError::ObjectNotFound { app: app.clone(), digest })?;
+    let filename = format!("{app}-{}.json", release.name);
+    Ok(Found { digest, filename, media_type: "application/json", sums, expired: None })
+}
+
+/// Where retention gave up every release of the app that holds an object.
+fn expired(connection: &Connection, app: &AppSlug, digest: &Digest) -> Result<Option<OpError>, OpError> {
+    let mut last = None;
+    for release in db::objects::holders(connection, app, digest)? {
+        if !db::care::is_expired(connection, app, &release)? {
+            return Ok(None);
+        }
+        last = Some(release);
+    }
+    let Some(last) = last else { return Ok(None) };
+    let row = super::resolve::load(connection, app, last)?;
+    Ok(Some(OpError::ReleaseExpired { app: app.clone(), release: row.name }))
 }

@@ -11,6 +11,9 @@ use refs::sqlite::ReadError;
 use crate::db::DbError;
 use crate::oidc::{IssuerError, Refusal};
 
+/// What the system says of a disk that fails; the same number on every system that this runs on.
+const EIO: i32 = 5;
+
 /// Why an operation was refused or failed. Nothing has changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpError {
@@ -260,6 +263,20 @@ pub enum OpError {
         /// The publisher asked for.
         id: String,
     },
+    /// The bytes of an object are not what was written, or are gone. Nothing of them was handed out.
+    #[error("the server's copy of {digest} is damaged or lost")]
+    ObjectDamaged {
+        /// The object.
+        digest: Digest,
+    },
+    /// Retention gave up the artifacts of a release.
+    #[error("the artifacts of {app} {release} were given up by the app's retention")]
+    ReleaseExpired {
+        /// The app.
+        app: AppSlug,
+        /// The release.
+        release: ReleaseName,
+    },
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DbError),
@@ -298,6 +315,28 @@ impl OpError {
             let of_sqlite = error.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
             let of_system = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
             of_sqlite == Some(rusqlite::ErrorCode::DiskFull) || of_system == Some(std::io::ErrorKind::StorageFull)
+        })
+    }
+
+    /// What the disk or the database does not do right now, in words; `None` where the cause is another.
+    pub(crate) fn storage_trouble(&self) -> Option<&'static str> {
+        std::iter::successors(Some(self as &dyn std::error::Error), |error| error.source()).find_map(|error| {
+            use rusqlite::ErrorCode;
+            let of_sqlite = error.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
+            let of_system = error.downcast_ref::<std::io::Error>();
+            match (of_sqlite, of_system.map(std::io::Error::kind), of_system.and_then(std::io::Error::raw_os_error)) {
+                (Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked), ..) => {
+                    Some("the server's database is busy")
+                }
+                (Some(ErrorCode::ReadOnly), ..) | (_, Some(std::io::ErrorKind::ReadOnlyFilesystem), _) => {
+                    Some("the server's disk is read-only")
+                }
+                (Some(ErrorCode::SystemIoFailure), ..) | (_, _, Some(EIO)) => Some("the server's disk fails"),
+                (Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase), ..) => {
+                    Some("the server's database is damaged")
+                }
+                _ => None,
+            }
         })
     }
 

@@ -167,14 +167,14 @@ pub(crate) async fn open_file(server: &Server, text: &str) -> Result<Download, O
         Some(Capability::File { link, digest, expires }) if now < expires => (link, digest),
         _ => return Err(OpError::LinkInvalid),
     };
-    let store = server.store.clone();
-    server
+    let found = server
         .db
         .read(move |connection| {
             let link = unrevoked(connection, link)?;
-            download::find(connection, &store, &link.app, digest)
+            download::find(connection, &link.app, digest)
         })
-        .await
+        .await?;
+    download::open_found(server, found).await
 }
 
 /// A link that still may be used to begin something.

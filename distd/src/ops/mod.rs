@@ -8,6 +8,7 @@ pub(crate) mod apps;
 pub mod audit;
 pub(crate) mod authenticate;
 mod caller;
+pub mod care;
 pub(crate) mod channels;
 pub(crate) mod commit;
 pub(crate) mod download;

@@ -24,7 +24,7 @@ pub(crate) async fn negotiate(
     caller.require(Need::Publish(&app))?;
     check(&request)?;
     let store = server.store.clone();
-    let (missing, answer, app) = server
+    let (missing, trashed, answer, app) = server
         .db
         .read(move |connection| {
             db::apps::access(connection, &app)?.ok_or_else(|| OpError::AppNotFound(app.clone()))?;
@@ -32,14 +32,17 @@ pub(crate) async fn negotiate(
             let refs = targets(connection, &app, &request.refs)?;
             let answer = Negotiated { refs, missing: offsets(&store, &app, &missing)? };
             check_space(&store, &missing, &answer.missing)?;
-            Ok::<_, OpError>((missing, answer, app))
+            let trashed = trashed(connection, &request.objects)?;
+            Ok::<_, OpError>((missing, trashed, answer, app))
         })
         .await?;
-    if !missing.is_empty() {
+    if !missing.is_empty() || !trashed.is_empty() {
         let at = server.clock.now();
         server
             .db
             .write(move |tx| {
+                // What is about to be named again is safe from gc for another grace period.
+                trashed.iter().try_for_each(|digest| db::care::take_from_trash(tx, digest))?;
                 missing.iter().try_for_each(|object| db::objects::expect_upload(tx, &app, object, caller.actor(), at))
             })
             .await
@@ -64,6 +67,17 @@ fn check(request: &NegotiateRequest) -> Result<(), OpError> {
         }
         None => Ok(()),
     }
+}
+
+/// Those of the objects that gc put into the trash.
+fn trashed(connection: &Connection, objects: &[WantedObject]) -> Result<Vec<Digest>, OpError> {
+    let mut trashed = Vec::new();
+    for object in objects {
+        if db::care::is_trashed(connection, &object.digest)? {
+            trashed.push(object.digest);
+        }
+    }
+    Ok(trashed)
 }
 
 /// The objects that the app does not hold, or whose bytes are not on disk.

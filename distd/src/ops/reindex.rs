@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::releases::read_manifest;
 use super::{OpError, release_id, reports};
 use crate::Server;
-use crate::db;
+use crate::db::{self, Database};
 
 /// What was made again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -26,20 +26,22 @@ pub struct Reindexed {
 /// # Errors
 /// When a ref points at a manifest that is missing or damaged; nothing has changed then.
 pub async fn releases(server: &Server) -> Result<usize, OpError> {
-    let store = server.store.clone();
-    server
-        .db
-        .write(move |tx| {
-            let mut published = Vec::new();
-            for app in db::apps::list(tx)? {
-                published.extend(read_published(tx, &store, &app.slug)?);
-            }
-            published.sort_by_key(|release| release.at);
-            db::releases::clear(tx)?;
-            published.iter().try_for_each(|release| insert(tx, release))?;
-            Ok(published.len())
-        })
-        .await
+    rebuild(&server.db, server.store.clone()).await
+}
+
+/// The same, on a database and a store.
+pub(super) async fn rebuild(db: &Database, store: Store) -> Result<usize, OpError> {
+    db.write(move |tx| {
+        let mut published = Vec::new();
+        for app in db::apps::list(tx)? {
+            published.extend(read_published(tx, &store, &app.slug)?);
+        }
+        published.sort_by_key(|release| release.at);
+        db::releases::clear(tx)?;
+        published.iter().try_for_each(|release| insert(tx, release))?;
+        Ok(published.len())
+    })
+    .await
 }
 
 /// The objects that this inspector has not reported on; with `all`, every object of a release.

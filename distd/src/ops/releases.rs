@@ -108,7 +108,10 @@ pub(super) fn read_manifest(store: &Store, id: &ReleaseId) -> Result<ReleaseMani
 }
 
 fn damaged(error: ReadError) -> OpError {
-    OpError::storage("reading a manifest")(error.into())
+    match error {
+        ReadError::NotFound { digest } | ReadError::Damaged { digest, .. } => OpError::ObjectDamaged { digest },
+        other => OpError::storage("reading a manifest")(other.into()),
+    }
 }
 
 impl View {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use objstore::{Digest, Store, Upload, UploadError};
+use objstore::{BLOCK_BYTES, BlockSums, Digest, Store, Upload, UploadError};
 use protocol::AppSlug;
 use protocol::api::AuditAction;
 use protocol::scope::Need;
@@ -20,6 +20,7 @@ use super::{Caller, OpError, reports};
 use crate::Server;
 use crate::blocking::blocking;
 use crate::db::{self, objects::PendingUpload};
+use crate::faults::step;
 
 /// How long the server waits for the next byte of a body.
 const IDLE: Duration = Duration::from_secs(30);
@@ -240,7 +241,8 @@ fn write(mut upload: Upload, batch: &[Chunk]) -> Result<(Upload, Option<bool>), 
 async fn finish(server: &Server, caller: Caller, part: &Part, upload: Upload) -> Result<Progress, OpError> {
     let size = upload.size_bytes();
     let sealed = blocking(move || upload.seal()).await.map_err(refused)?;
-    mark_received(server, caller, part, size).await?;
+    mark_received(server, caller, part, size, sealed.sums().clone()).await?;
+    step("upload.received")?;
     blocking(move || sealed.publish()).await.map_err(refused)?;
     tokio::spawn(inspect(server.clone(), part.digest));
     Ok(Progress { offset: size, is_complete: true })
@@ -268,11 +270,23 @@ fn refused(error: UploadError) -> OpError {
     }
 }
 
-async fn mark_received(server: &Server, caller: Caller, part: &Part, size: u64) -> Result<(), OpError> {
+/// The checksums of its blocks are kept in the same transaction: they cost no sync of their own.
+async fn mark_received(
+    server: &Server,
+    caller: Caller,
+    part: &Part,
+    size: u64,
+    sums: BlockSums,
+) -> Result<(), OpError> {
     let (app, digest, at) = (part.app.clone(), part.digest, server.clock.now());
     server
         .db
         .write(move |tx| {
+            match size {
+                ..=BLOCK_BYTES => db::care::set_checked(tx, &digest, size, at)?,
+                _ => db::care::set_sums(tx, &digest, &sums, at)?,
+            }
+            db::care::take_from_trash(tx, &digest)?;
             if !db::objects::mark_received(tx, &app, &digest, at)? {
                 return Ok(());
             }

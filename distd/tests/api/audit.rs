@@ -115,6 +115,8 @@ async fn check(operation: &str) {
         "links_create" | "links_revoke" => links().await,
         "keys_rotate" => keys_rotate().await,
         "publishers_add" | "publishers_remove" => publishers().await,
+        "store_check" => store_check().await,
+        "store_gc" => store_gc_of_nothing().await,
         // Who it records is the token that it makes: `oidc.rs` finds that event and that token, and nothing else.
         "oidc_exchange" => {}
         other => panic!("{other} changes something and has no entry here: which event does it leave?"),
@@ -165,6 +167,19 @@ async fn objects_upload() {
     assert_eq!(stage.call(part(BYTES.len(), "?1", b"")).await.events, [], "it was there already");
     let subject = digest.to_string();
     stage.one(&done, &Expected { action: "object.upload", app: Some("acme"), subject, ..Expected::default() });
+}
+
+async fn store_check() {
+    let stage = Stage::set().await;
+    let done = stage.post(paths::STORE_CHECK, &json!({"quick": true})).await;
+    assert_eq!(done.events[0].details, json!({"quick": true, "max_mib_per_second": 0}));
+    stage.one(&done, &Expected { action: "store.check", subject: "store".to_owned(), ..Expected::default() });
+}
+
+/// What it deletes leaves events of its own: `care.rs` finds them.
+async fn store_gc_of_nothing() {
+    let stage = Stage::set().await;
+    assert_eq!(stage.post(paths::STORE_GC, &json!({})).await.events, []);
 }
 
 async fn push_commit() {

@@ -6,6 +6,7 @@ mod abuse;
 mod access;
 mod audit;
 mod bad_input;
+mod care;
 mod chain;
 mod concurrency;
 mod download;

@@ -20,7 +20,7 @@ async fn the_document_is_served_and_every_operation_is_named_and_described() {
             assert!(operation["summary"].is_string(), "{method} {path} is not described");
         }
     }
-    assert_eq!(ids.len(), 39);
+    assert_eq!(ids.len(), 42);
 }
 
 #[test]
@@ -36,6 +36,9 @@ fn the_paths_that_clients_build_are_the_routes_that_the_server_has() {
         paths::APPS.to_owned(),
         paths::TOKENS.to_owned(),
         paths::AUDIT.to_owned(),
+        paths::STORE.to_owned(),
+        paths::STORE_CHECK.to_owned(),
+        paths::STORE_GC.to_owned(),
         paths::app(&app),
         paths::links(&app),
         paths::link(&app, "id"),

@@ -86,7 +86,9 @@ impl World {
             }
             "objects_upload" => request.header("Upload-Offset", 0).body(SENT),
             "channels_promote" => request.json(&json!({"revision": "1.0"})),
-            "channels_rollback" | "tokens_rotate" | "keys_rotate" | "rules_replace" => request.json(&json!({})),
+            "store_check" | "store_gc" | "channels_rollback" | "tokens_rotate" | "keys_rotate" | "rules_replace" => {
+                request.json(&json!({}))
+            }
             "publishers_add" => request
                 .json(&json!({"kind": "github", "repository_id": 1, "owner_id": 2, "ref": "refs/heads/main",
         "workflow": "acme/app/.github/workflows/release.yml"})),
@@ -96,8 +98,8 @@ impl World {
             "apps_list" | "apps_show" | "rules_show" | "objects_download" | "objects_head" | "refs_list"
             | "releases_list" | "releases_log" | "releases_show" | "reports_show" | "channels_list"
             | "channels_show" | "channels_reflog" | "links_list" | "links_revoke" | "publishers_list"
-            | "publishers_remove" | "tokens_list" | "tokens_revoke" | "audit_list" | "whoami" | "healthz"
-            | "readyz" | "openapi" | "reports_icon" => request,
+            | "publishers_remove" | "tokens_list" | "tokens_revoke" | "audit_list" | "store_show" | "whoami"
+            | "healthz" | "readyz" | "openapi" | "reports_icon" => request,
             other => panic!("{other} has no place in this test"),
         }
     }

@@ -11,7 +11,7 @@ use super::{
     owner::Owner,
     sessions::{Key, Progress, Session},
 };
-use crate::{Digest, Hasher, Store, disk, layout};
+use crate::{Digest, Store, disk, faults, layout, sums::Running};
 
 impl Store {
     /// Begins an upload, or goes on with what had arrived: see [`Upload::offset`].
@@ -40,7 +40,7 @@ impl Store {
             claim,
             path,
             file,
-            hasher: progress.hasher,
+            running: progress.running,
             offset: progress.offset,
             size_bytes,
             hinted: progress.offset,
@@ -102,6 +102,7 @@ fn drop_if_longer(path: &Path, size_bytes: u64) -> io::Result<u64> {
 /// Opens the partial to append to it, with the hash of what it has: from memory where that agrees
 /// with the file, else from the file.
 fn open_at_end(path: &Path, known: Option<Progress>) -> io::Result<(File, Progress)> {
+    faults::step("upload.open")?;
     let mut file = disk::open_partial(path)?;
     let arrived = file.metadata()?.len();
     let progress = match known {
@@ -110,9 +111,9 @@ fn open_at_end(path: &Path, known: Option<Progress>) -> io::Result<(File, Progre
             progress
         }
         _ => {
-            let mut hasher = Hasher::new();
-            let offset = hasher.update_from(&mut file)?;
-            Progress { hasher, offset }
+            let mut running = Running::default();
+            let offset = running.update_from(&mut file)?;
+            Progress { running, offset }
         }
     };
     Ok((file, progress))

@@ -9,11 +9,11 @@ use std::{
 };
 
 use super::{UploadError, owner::Owner};
-use crate::{Digest, Hasher, Store};
+use crate::{Digest, Store, sums::Running};
 
-/// How many interrupted uploads are remembered, about 200 bytes each. An upload that was forgotten
+/// How many interrupted uploads are remembered, about 200 bytes each and 16 more for each MiB that arrived. An upload that was forgotten
 /// still resumes; its beginning is read back once.
-const MAX_REMEMBERED: usize = 1024;
+const MAX_REMEMBERED: usize = 256;
 
 /// What an upload is exclusive in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -24,7 +24,7 @@ pub(crate) struct Key {
 
 /// How far an upload is.
 pub(crate) struct Progress {
-    pub(crate) hasher: Hasher,
+    pub(crate) running: Running,
     pub(crate) offset: u64,
 }
 

@@ -37,6 +37,24 @@ pub enum AuditAction {
     /// An object arrived whole.
     #[serde(rename = "object.upload")]
     ObjectUpload,
+    /// An object was found damaged and moved aside.
+    #[serde(rename = "object.quarantine")]
+    ObjectQuarantine,
+    /// Objects that nothing named any more were deleted.
+    #[serde(rename = "object.delete")]
+    ObjectDelete,
+    /// Damaged or missing objects were put back.
+    #[serde(rename = "object.restore")]
+    ObjectRestore,
+    /// Uploads that nobody went on with were dropped.
+    #[serde(rename = "upload.abandon")]
+    UploadAbandon,
+    /// The artifacts of a release were given up by retention.
+    #[serde(rename = "release.expire")]
+    ReleaseExpire,
+    /// The store was checked.
+    #[serde(rename = "store.check")]
+    StoreCheck,
     /// A release was published.
     #[serde(rename = "release.publish")]
     ReleasePublish,
@@ -80,6 +98,12 @@ impl AuditAction {
         AuditAction::OidcExchange,
         AuditAction::OidcRefuse,
         AuditAction::ObjectUpload,
+        AuditAction::ObjectQuarantine,
+        AuditAction::ObjectDelete,
+        AuditAction::ObjectRestore,
+        AuditAction::UploadAbandon,
+        AuditAction::ReleaseExpire,
+        AuditAction::StoreCheck,
         AuditAction::ReleasePublish,
         AuditAction::ChannelPromote,
         AuditAction::ChannelRollback,
@@ -103,6 +127,12 @@ impl AuditAction {
             AuditAction::OidcExchange => "oidc.exchange",
             AuditAction::OidcRefuse => "oidc.refuse",
             AuditAction::ObjectUpload => "object.upload",
+            AuditAction::ObjectQuarantine => "object.quarantine",
+            AuditAction::ObjectDelete => "object.delete",
+            AuditAction::ObjectRestore => "object.restore",
+            AuditAction::UploadAbandon => "upload.abandon",
+            AuditAction::ReleaseExpire => "release.expire",
+            AuditAction::StoreCheck => "store.check",
             AuditAction::ReleasePublish => "release.publish",
             AuditAction::ChannelPromote => "channel.promote",
             AuditAction::ChannelRollback => "channel.rollback",

@@ -2,6 +2,7 @@
 
 mod apps;
 mod audit;
+mod care;
 mod channels;
 mod links;
 mod publishers;
@@ -12,6 +13,10 @@ mod tokens;
 
 pub use apps::{Access, App, Apps, CreateApp, UpdateApp};
 pub use audit::{AuditAction, AuditEvent, AuditPage, AuditQuery, UnknownAuditAction};
+pub use care::{
+    AbandonedUpload, CheckEvent, CheckReport, CheckRequest, ExpiredRelease, Finding, FindingKind, FindingLevel,
+    GcReport, GcRequest, ScrubStatus, SizedObject, StoreStatus,
+};
 pub use channels::{
     Channel, Channels, ExpectedRelease, Moved, PromoteRequest, ReflogLine, ReflogPage, RollbackRequest,
 };

@@ -1,0 +1,191 @@
+//! Reading every object, on all cores, no faster than allowed, and from where an earlier check had got to.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use std::{fs, io, thread};
+
+use objstore::{Digest, Store, SurveyedObject, VerifyError};
+use protocol::api::{CheckEvent, Finding, FindingKind, FindingLevel};
+use serde::{Deserialize, Serialize};
+
+use super::{Findings, Options};
+
+/// How often progress is told and the position kept.
+const TICK: Duration = Duration::from_millis(250);
+
+/// How far a check had got.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// Every object before this one was read.
+    pub next: Digest,
+    /// What was found among them.
+    pub findings: Vec<Finding>,
+}
+
+/// What an earlier check left; `None` where there is nothing that can be understood.
+pub fn read_position(path: &Path) -> Option<Position> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub(super) bytes: u64,
+}
+
+/// What the threads share.
+struct Work<'a> {
+    store: &'a Store,
+    objects: Vec<&'a SurveyedObject>,
+    next: AtomicUsize,
+    /// The object that each thread is at.
+    at: Vec<AtomicUsize>,
+    done: AtomicU64,
+    bytes: AtomicU64,
+    found: Mutex<Vec<Finding>>,
+    ended: AtomicUsize,
+    stop: &'a AtomicBool,
+    begun: Instant,
+    /// Woken when a thread is through.
+    waiting: thread::Thread,
+    max_bytes_per_second: u64,
+}
+
+/// Reads every object but those in `skip`, whose size is wrong already.
+pub(super) fn read(
+    store: &Store,
+    objects: &[SurveyedObject],
+    skip: &HashSet<Digest>,
+    options: &Options,
+    stop: &AtomicBool,
+    findings: &mut Findings<'_>,
+) -> Read {
+    let from = options.resume.as_ref().map(|position| position.next);
+    let wanted = |object: &&SurveyedObject| !skip.contains(&object.digest) && from.is_none_or(|it| object.digest >= it);
+    let threads = match options.threads {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    let work = Work {
+        store,
+        objects: objects.iter().filter(wanted).collect(),
+        next: AtomicUsize::new(0),
+        at: (0..threads).map(|_| AtomicUsize::new(0)).collect(),
+        done: AtomicU64::new(0),
+        bytes: AtomicU64::new(0),
+        found: Mutex::default(),
+        ended: AtomicUsize::new(0),
+        stop,
+        begun: Instant::now(),
+        waiting: thread::current(),
+        max_bytes_per_second: options.max_bytes_per_second,
+    };
+    let earlier = options.resume.as_ref().map(|position| position.findings.clone()).unwrap_or_default();
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|number| {
+                scope.spawn({
+                    let work = &work;
+                    move || work.run(number)
+                })
+            })
+            .collect();
+        while work.ended.load(Ordering::Acquire) < threads {
+            thread::park_timeout(TICK);
+            work.tell(findings);
+            work.keep_position(options.position.as_deref(), &earlier);
+        }
+        for worker in workers {
+            // A thread that panicked has told so; the others are through.
+            let _ = worker.join();
+        }
+    });
+    work.tell(findings);
+    if let (Some(path), false) = (&options.position, stop.load(Ordering::Relaxed)) {
+        let _ = fs::remove_file(path);
+    }
+    let found = work.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    findings.list.extend(found.into_iter().chain(earlier));
+    Read { bytes: work.bytes.into_inner() }
+}
+
+impl Work<'_> {
+    fn run(&self, number: usize) {
+        while !self.stop.load(Ordering::Relaxed) {
+            let index = self.next.fetch_add(1, Ordering::Relaxed);
+            self.at[number].store(index, Ordering::Relaxed);
+            let Some(object) = self.objects.get(index) else { break };
+            self.check(object);
+            self.done.fetch_add(1, Ordering::Relaxed);
+        }
+        if !self.stop.load(Ordering::Relaxed) {
+            self.at[number].store(self.objects.len(), Ordering::Relaxed);
+        }
+        self.ended.fetch_add(1, Ordering::Release);
+        self.waiting.unpark();
+    }
+
+    fn check(&self, object: &SurveyedObject) {
+        let outcome = self.store.verify_watched(&object.digest, |bytes| self.watch(bytes));
+        let (kind, message) = match outcome {
+            // Gone since it was listed: whether it should be there is asked at the end.
+            Ok(()) | Err(VerifyError::NotFound { .. }) => return,
+            Err(VerifyError::Io { .. }) if self.stop.load(Ordering::Relaxed) => return,
+            Err(VerifyError::Damaged { actual, size_bytes, .. }) => {
+                (FindingKind::ObjectDamaged, format!("its {size_bytes} bytes hash to {actual}"))
+            }
+            Err(VerifyError::Io { source, .. }) => (FindingKind::ObjectUnreadable, source.to_string()),
+        };
+        let subject = object.digest.to_string();
+        let finding = Finding { kind, level: FindingLevel::Error, subject, message, repaired: None };
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).push(finding);
+    }
+
+    /// Counts bytes, and waits where they come faster than allowed.
+    fn watch(&self, bytes: u64) -> io::Result<()> {
+        let total = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if self.max_bytes_per_second > 0 {
+            let due = Duration::from_secs_f64(to_f64(total) / to_f64(self.max_bytes_per_second));
+            while !self.stop.load(Ordering::Relaxed)
+                && let Some(early) = due.checked_sub(self.begun.elapsed())
+                && !early.is_zero()
+            {
+                thread::sleep(early.min(TICK));
+            }
+        }
+        if self.stop.load(Ordering::Relaxed) { Err(io::ErrorKind::Interrupted.into()) } else { Ok(()) }
+    }
+
+    fn tell(&self, findings: &Findings<'_>) {
+        (findings.listener)(CheckEvent::Progress {
+            objects: self.done.load(Ordering::Relaxed),
+            of_objects: self.objects.len() as u64,
+            bytes: self.bytes.load(Ordering::Relaxed),
+            of_bytes: self.objects.iter().map(|object| object.size_bytes).sum(),
+        });
+    }
+
+    /// Keeps how far it got. That this fails only means that the next check begins earlier.
+    fn keep_position(&self, path: Option<&Path>, earlier: &[Finding]) {
+        let first = self.at.iter().map(|at| at.load(Ordering::Relaxed)).min().unwrap_or(0);
+        if let (Some(path), Some(object)) = (path, self.objects.get(first)) {
+            let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let before = object.digest.to_string();
+            let findings = earlier.iter().cloned().chain(found.into_iter().filter(|it| it.subject < before)).collect();
+            let position = Position { next: object.digest, findings };
+            let temp = path.with_extension("part");
+            let _ = serde_json::to_vec(&position)
+                .map_err(io::Error::from)
+                .and_then(|bytes| fs::write(&temp, bytes))
+                .and_then(|()| fs::rename(&temp, path));
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
+fn to_f64(bytes: u64) -> f64 {
+    bytes as f64
+}

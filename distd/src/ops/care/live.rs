@@ -1,0 +1,81 @@
+//! What is named by something: the roots of gc and what they hold.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use objstore::{Digest, ReadError, Store};
+use protocol::{api::ExpiredRelease, limits};
+use rusqlite::Connection;
+use serde_json::Value;
+
+use super::super::OpError;
+use super::Policy;
+use crate::db;
+
+/// Every object that refs, reflogs within their window, uploads within their lease and releases hold, but for the artifacts of
+/// releases that have expired and of those in `given_up`.
+///
+/// A target that is no release of the index (a stage) may be a document of any kind: every digest in it counts.
+///
+/// # Errors
+/// When a target of a ref is damaged: what it holds is not known then, and nothing may be deleted.
+pub(super) fn live(
+    connection: &Connection,
+    store: &Store,
+    policy: &Policy,
+    given_up: &[ExpiredRelease],
+    now: Timestamp,
+) -> Result<HashSet<Digest>, OpError> {
+    let given_up: HashSet<_> = given_up.iter().map(|it| (it.app.as_str(), it.release)).collect();
+    let mut live: HashSet<Digest> = db::care::release_ids(connection)?.into_iter().collect();
+    db::care::held_artifacts(connection, |app, release, digest| {
+        if !given_up.contains(&(app.as_str(), release)) {
+            live.insert(digest);
+        }
+    })?;
+    for target in db::care::unindexed_targets(connection, ago(now, policy.reflog_window))? {
+        live.insert(target);
+        match store.read_to_vec(&target, limits::MANIFEST_BYTES) {
+            Ok(bytes) => collect(&serde_json::from_slice(&bytes).unwrap_or(Value::Null), &mut live),
+            // It was never written, or is lost: nobody can find anything through it.
+            Err(ReadError::NotFound { .. }) => {}
+            Err(ReadError::Damaged { digest, .. }) => return Err(OpError::ObjectDamaged { digest }),
+            Err(other) => return Err(OpError::storage("reading what a ref points at")(other.into())),
+        }
+    }
+    for upload in db::care::announced(connection)? {
+        if upload.touched_at > ago(now, policy.upload_lease) {
+            live.insert(upload.digest);
+        }
+    }
+    Ok(live)
+}
+
+/// So long before now; the beginning of time where there is no such moment.
+pub(super) fn ago(now: Timestamp, span: jiff::SignedDuration) -> Timestamp {
+    now.checked_sub(span).unwrap_or(Timestamp::MIN)
+}
+
+/// Every digest that stands anywhere in a document.
+fn collect(value: &Value, digests: &mut HashSet<Digest>) {
+    match value {
+        Value::String(text) => digests.extend(Digest::parse(text).ok()),
+        Value::Array(values) => values.iter().for_each(|value| collect(value, digests)),
+        Value::Object(fields) => fields.values().for_each(|value| collect(value, digests)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_digest_of_a_document_counts() {
+        let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
+        let document = serde_json::json!({"a": [{"sha256": one}, 7, "text"], "b": {"c": {"d": two}}});
+        let mut found = HashSet::new();
+        collect(&document, &mut found);
+        assert_eq!(found, HashSet::from([one, two]));
+    }
+}

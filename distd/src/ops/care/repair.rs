@@ -1,0 +1,175 @@
+//! Repair: what a check found is put right, with bytes from a backup, another store or another server.
+//!
+//! Nothing is thrown away: what is damaged goes to quarantine. Nothing is taken over that does not hash to its name.
+
+use std::io;
+use std::path::PathBuf;
+
+use futures_util::StreamExt;
+use objstore::{CopyMethod, Digest, Store};
+use protocol::api::{AuditAction, CheckReport, Finding, FindingKind};
+use protocol::{AppSlug, ServerUrl, paths};
+use serde_json::json;
+
+use super::super::caller::Record;
+use super::super::{Caller, OpError, reindex};
+use super::damage::quarantine;
+use super::gc::Ground;
+use crate::blocking::blocking;
+use crate::db;
+
+/// Whose uploads these are while they come over the network; no app can have that name.
+const OWNER: &str = "-repair";
+
+/// Where whole bytes come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A folder with `objects/` in it: a backup, or another data directory.
+    Directory(PathBuf),
+    /// Another server, with a token that may read there.
+    Server {
+        /// Its address.
+        url: ServerUrl,
+        /// `dist_…`; without it, what anyone may read.
+        token: Option<String>,
+    },
+}
+
+/// Puts right what it can of a report, and notes in each finding what was done.
+///
+/// # Errors
+/// When disk or database fail. What was put right until then is.
+pub async fn run(ground: &Ground, report: &mut CheckReport, source: Option<&Source>) -> Result<(), OpError> {
+    let mut must_reindex = false;
+    for finding in &mut report.findings {
+        let done = match finding.kind {
+            FindingKind::ObjectDamaged | FindingKind::ObjectSize | FindingKind::ObjectUnreadable => {
+                replace(ground, finding, source).await?
+            }
+            FindingKind::ObjectMissing => fetch(ground, finding, source).await?,
+            FindingKind::ObjectMode => {
+                ground.store.restore_mode(&digest_of(finding)?)?;
+                Some("made read-only".to_owned())
+            }
+            FindingKind::Index => {
+                must_reindex = true;
+                None
+            }
+            _ => None,
+        };
+        finding.repaired = done;
+    }
+    if must_reindex {
+        let (store, worker) = (ground.store.clone(), ground.db.clone());
+        reindex::rebuild(&worker, store).await?;
+        for finding in report.findings.iter_mut().filter(|finding| finding.kind == FindingKind::Index) {
+            finding.repaired = Some("made again from manifests and refs".to_owned());
+        }
+    }
+    Ok(())
+}
+
+fn digest_of(finding: &Finding) -> Result<Digest, OpError> {
+    Digest::parse(&finding.subject).map_err(|error| OpError::storage("reading a finding")(error.into()))
+}
+
+/// Moves the damaged file aside, and puts a whole one in its place where there is one.
+async fn replace(ground: &Ground, finding: &Finding, source: Option<&Source>) -> Result<Option<String>, OpError> {
+    let digest = digest_of(finding)?;
+    let (store, at) = (ground.store.clone(), ground.clock.now());
+    let size = store.len(&digest)?.unwrap_or(0);
+    let verifier = store.clone();
+    let actual = match blocking(move || verifier.verify_and_sum(&digest)).await {
+        Ok(_) => return Ok(Some("it is whole by now".to_owned())),
+        Err(objstore::VerifyError::Damaged { actual, .. }) => actual,
+        Err(_) => Digest::from_bytes([0; 32]),
+    };
+    ground.db.write(move |tx| quarantine(tx, &store, &Caller::local(), digest, (actual, size), at)).await?;
+    let fetched = fetch(ground, finding, source).await?;
+    // Aside is where it belongs, and yet what needs it does not have it.
+    Ok(fetched)
+}
+
+/// Takes a whole copy from the source.
+async fn fetch(ground: &Ground, finding: &Finding, source: Option<&Source>) -> Result<Option<String>, OpError> {
+    let digest = digest_of(finding)?;
+    let taken = match source {
+        None => None,
+        Some(Source::Directory(directory)) => {
+            let (store, other) = (ground.store.clone(), Store::attach(directory, objstore::Options::default()));
+            let copied = blocking(move || store.copy_from(&other, &digest, CopyMethod::Copy)).await;
+            copied.ok().map(|_| directory.display().to_string())
+        }
+        Some(Source::Server { url, token }) => {
+            let apps = ground.db.read(|connection| Ok::<_, OpError>(db::apps::list(connection)?)).await?;
+            let mut taken = None;
+            for app in apps {
+                if taken.is_none() && download(&ground.store, url, token.as_deref(), &app.slug, digest).await? {
+                    taken = Some(url.to_string());
+                }
+            }
+            taken
+        }
+    };
+    if let Some(from) = &taken {
+        record(ground, digest, from).await?;
+    }
+    Ok(taken.map(|from| format!("restored from {from}")))
+}
+
+async fn record(ground: &Ground, digest: Digest, from: &str) -> Result<(), OpError> {
+    let (at, from) = (ground.clock.now(), from.to_owned());
+    ground
+        .db
+        .write(move |tx| {
+            db::care::forget_object(tx, &digest)?;
+            let record = Record {
+                action: AuditAction::ObjectRestore,
+                app: None,
+                subject: digest.to_string(),
+                old: None,
+                new: None,
+                reason: None,
+                details: json!({ "from": from }),
+            };
+            Caller::local().record(tx, at, record)
+        })
+        .await
+}
+
+/// Downloads an object of an app; `false` where the other server does not have it, or not whole.
+async fn download(
+    store: &Store,
+    url: &ServerUrl,
+    token: Option<&str>,
+    app: &AppSlug,
+    digest: Digest,
+) -> Result<bool, OpError> {
+    let failed = |error: reqwest::Error| OpError::storage("asking the other server")(error.into());
+    let request = reqwest::Client::new().get(url.join(&paths::object(app, &digest)));
+    let request = match token {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    };
+    let response = request.send().await.map_err(failed)?;
+    let Some(size) = response.content_length().filter(|_| response.status().is_success()) else { return Ok(false) };
+    let mut upload = store.upload(OWNER, digest, size).map_err(not_written)?;
+    if upload.offset() > 0 {
+        upload.discard().map_err(not_written)?;
+        upload = store.upload(OWNER, digest, size).map_err(not_written)?;
+    }
+    let mut body = response.bytes_stream();
+    while let Some(chunk) = body.next().await {
+        let Ok(chunk) = chunk else { return Ok(false) };
+        upload = blocking(move || upload.write(&chunk).map(|()| upload)).await.map_err(not_written)?;
+    }
+    match blocking(move || upload.finish()).await {
+        Ok(_) => Ok(true),
+        Err(objstore::UploadError::DigestMismatch { .. } | objstore::UploadError::Incomplete { .. }) => Ok(false),
+        Err(error) => Err(not_written(error)),
+    }
+}
+
+fn not_written(error: objstore::UploadError) -> OpError {
+    OpError::storage("writing an object")(io::Error::other(error).into())
+}
