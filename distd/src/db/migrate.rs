@@ -82,3 +82,42 @@ pub(super) fn run_to(connection: &mut Connection, version: usize) -> Result<(), 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Database, FILE_NAME, OpenError, before_migration};
+    use super::*;
+
+    #[test]
+    fn tables_of_every_earlier_version_are_brought_to_this_one_after_a_backup() {
+        for found in 1..NEWEST {
+            let data = tempfile::tempdir().unwrap();
+            let mut connection = Connection::open(data.path().join(FILE_NAME)).unwrap();
+            run_to(&mut connection, found).unwrap();
+            let row =
+                "INSERT INTO apps (slug, name, access, created_at, created_by) VALUES ('acme', 'A', 'token', '', '')";
+            connection.execute(row, []).unwrap();
+            drop(connection);
+            assert!(matches!(Database::attach(data.path()), Err(OpenError::Older { .. })), "not beside a server");
+            drop(Database::open(data.path()).unwrap());
+            let apps = |path: &std::path::Path| {
+                let connection = Connection::open(path).unwrap();
+                let apps: u32 = connection.query_row("SELECT count(*) FROM apps", [], |row| row.get(0)).unwrap();
+                (version(&connection).unwrap(), apps)
+            };
+            assert_eq!(apps(&data.path().join(FILE_NAME)), (NEWEST, 1));
+            assert_eq!(apps(&before_migration(data.path(), found)), (found, 1));
+        }
+    }
+
+    #[test]
+    fn a_new_database_needs_no_backup_and_a_newer_one_is_refused() {
+        let data = tempfile::tempdir().unwrap();
+        drop(Database::open(data.path()).unwrap());
+        assert!(!data.path().join("backups").exists());
+        let connection = Connection::open(data.path().join(FILE_NAME)).unwrap();
+        connection.pragma_update(None, "user_version", 1000).unwrap();
+        let error = Database::open(data.path()).err().unwrap().to_string();
+        assert!(error.contains("schema version 1000") && error.contains("newer distd"), "{error}");
+    }
+}

@@ -212,16 +212,8 @@ fn unescape(text: &str) -> Vec<u8> {
     let mut rest = text;
     while !rest.is_empty() {
         let hex = rest.strip_prefix("\\x").and_then(|hex| u8::from_str_radix(hex.get(..2)?, 16).ok());
-        let taken = match hex {
-            Some(byte) => {
-                bytes.push(byte);
-                4
-            }
-            None => {
-                bytes.push(rest.as_bytes()[0]);
-                1
-            }
-        };
+        bytes.push(hex.unwrap_or(rest.as_bytes()[0]));
+        let taken = if hex.is_some() { 4 } else { 1 };
         rest = rest.get(taken..).unwrap_or_default();
     }
     bytes
@@ -334,14 +326,13 @@ impl Disk {
         let known = self.find(&path);
         let file = match known {
             Some(Node::File(file)) => file,
-            Some(Node::Folder) => return,
             None if call.arguments.contains("O_CREAT") => {
                 self.files.push(File::default());
                 let file = self.files.len() - 1;
                 self.folders.entry(folder).or_default().entries.insert(name, Node::File(file));
                 file
             }
-            None => return,
+            Some(Node::Folder) | None => return,
         };
         if call.arguments.contains("O_TRUNC") {
             self.files[file].written.clear();
