@@ -16,6 +16,7 @@
 pub mod api;
 pub mod audit_chain;
 pub mod checks;
+pub mod compare;
 pub mod dist_json;
 pub mod error;
 pub mod limits;
