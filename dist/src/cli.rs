@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::client::RetryPolicy;
 use crate::commands::{
-    app, audit, channels, check, ci, completions, generate, init, inspect, link, log, man, promote, publisher, pull,
-    push, reflog, rollback, show, token, whoami,
+    app, audit, channels, check, ci, completions, generate, init, inspect, link, log, man, pin, promote, publisher,
+    pull, push, reflog, revoke, rollback, show, token, whoami,
 };
 
 /// Git for releases: push artifacts, move channels, pull them back
@@ -89,6 +89,10 @@ pub(crate) enum Command {
     Channels(channels::ChannelsArgs),
     Promote(promote::PromoteArgs),
     Rollback(rollback::RollbackArgs),
+    Pin(pin::PinArgs),
+    Unpin(pin::UnpinArgs),
+    Revoke(revoke::RevokeArgs),
+    Restore(revoke::RestoreArgs),
     Reflog(reflog::ReflogArgs),
     /// Links that open a channel to whoever has them
     #[command(subcommand)]

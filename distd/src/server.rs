@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jiff::{Timestamp, TimestampRound, Unit};
+use jiff::{SignedDuration, Timestamp, TimestampRound, Unit};
 use objstore::{DirLock, LockError, Options, Store};
 
 use crate::db::{self, Database};
@@ -14,6 +14,7 @@ use crate::keys::Keys;
 use crate::oidc::Issuers;
 use crate::ops::authenticate::Attempts;
 use crate::ops::refusals::Refusals;
+use crate::ops::staging::DEFAULT_TTL;
 use crate::ops::tokens::TokenUses;
 
 /// Directories of the data directory that are there from the start, for people to put things into.
@@ -53,6 +54,8 @@ pub struct Server {
     pub(crate) issuers: Issuers,
     pub(crate) attempts: Arc<Attempts>,
     pub(crate) refusals: Arc<Refusals>,
+    /// For how long a staged part is kept.
+    pub(crate) stage_ttl: SignedDuration,
     _lock: Arc<DirLock>,
 }
 
@@ -95,7 +98,14 @@ impl Server {
         let issuers = Issuers::new(clock.clone());
         let (attempts, refusals) = (Arc::new(Attempts::new()), Arc::new(Refusals::new()));
         let uses = TokenUses::default();
-        Ok(Self { db, store, clock, inspector, issuers, keys, uses, attempts, refusals, _lock: Arc::new(lock) })
+        let (stage_ttl, _lock) = (DEFAULT_TTL, Arc::new(lock));
+        Ok(Self { db, store, clock, inspector, issuers, keys, uses, attempts, refusals, stage_ttl, _lock })
+    }
+
+    /// The same server, which keeps staged parts for so long.
+    #[must_use]
+    pub fn keep_stages(self, stage_ttl: SignedDuration) -> Self {
+        Self { stage_ttl, ..self }
     }
 }
 

@@ -16,9 +16,11 @@
 pub mod api;
 pub mod audit_chain;
 pub mod checks;
+pub mod clients;
 pub mod compare;
 pub mod dist_json;
 pub mod error;
+pub mod gate;
 pub mod limits;
 pub mod manifest;
 pub mod paths;
@@ -31,13 +33,14 @@ mod size;
 pub mod token;
 
 pub use error::{ErrorBody, ErrorCode, Problem};
+pub use gate::{Gate, GateCode};
 pub use manifest::{ArtifactLine, FileName, ReleaseId, ReleaseManifest};
 pub use objstore::Digest;
 pub use paths::ServerUrl;
 pub use platform::{Arch, Kind, Platform, UnknownWord};
-pub use refs::{AppSlug, Build, ChannelName, RefName, ReleaseName, Version};
+pub use refs::{AppSlug, Build, ChannelName, PartName, RefName, ReleaseName, Version};
 pub use revision::{AppRevision, Revision};
-pub use rules::{AppRules, Gate, Level, Property};
+pub use rules::{AppRules, Level, Property, Soak};
 pub use scope::Scope;
 pub use size::ByteSize;
 pub use token::TokenText;

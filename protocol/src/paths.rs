@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use objstore::Digest;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use refs::{AppSlug, ChannelName};
+use refs::{AppSlug, ChannelName, PartName, ReleaseName};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -116,6 +116,31 @@ pub fn release(app: &AppSlug, revision: &Revision) -> String {
     format!("{APPS}/{app}/releases/{}", segment(&revision.to_string()))
 }
 
+/// Where a release is revoked.
+pub fn revoke(app: &AppSlug, revision: &Revision) -> String {
+    format!("{}/revoke", release(app, revision))
+}
+
+/// Where the revocation of a release is undone.
+pub fn restore(app: &AppSlug, revision: &Revision) -> String {
+    format!("{}/restore", release(app, revision))
+}
+
+/// Everything that is staged in an app.
+pub fn staging(app: &AppSlug) -> String {
+    format!("{APPS}/{app}/staging")
+}
+
+/// One part of a release that is not published yet.
+pub fn stage(app: &AppSlug, name: &ReleaseName, part: &PartName) -> String {
+    format!("{APPS}/{app}/staging/{}/parts/{part}", segment(&name.to_string()))
+}
+
+/// Where a release is published from its parts.
+pub fn finalize(app: &AppSlug, name: &ReleaseName) -> String {
+    format!("{APPS}/{app}/staging/{}/finalize", segment(&name.to_string()))
+}
+
 /// A release and its parents.
 pub fn log(app: &AppSlug) -> String {
     format!("{APPS}/{app}/log")
@@ -134,6 +159,16 @@ pub fn channel(app: &AppSlug, channel: &ChannelName) -> String {
 /// Move a channel to a release.
 pub fn promote(app: &AppSlug, channel: &ChannelName) -> String {
     format!("{APPS}/{app}/channels/{channel}/promote")
+}
+
+/// What a promotion would do.
+pub fn promotion(app: &AppSlug, channel: &ChannelName) -> String {
+    format!("{APPS}/{app}/channels/{channel}/promotion")
+}
+
+/// That a channel stays where it is.
+pub fn pin(app: &AppSlug, channel: &ChannelName) -> String {
+    format!("{APPS}/{app}/channels/{channel}/pin")
 }
 
 /// Move a channel back along its own reflog.

@@ -12,12 +12,14 @@ pub(crate) mod inspect;
 pub(crate) mod link;
 pub(crate) mod log;
 pub(crate) mod man;
+pub(crate) mod pin;
 pub(crate) mod promote;
 pub(crate) mod publisher;
 pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod reflog;
 mod release;
+pub(crate) mod revoke;
 pub(crate) mod rollback;
 mod rules;
 pub(crate) mod show;
@@ -51,6 +53,10 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<(), CliEr
         Command::Channels(args) => channels::run(&args, session).await,
         Command::Promote(args) => promote::run(args, session).await,
         Command::Rollback(args) => rollback::run(args, session).await,
+        Command::Pin(args) => pin::pin(args, session).await,
+        Command::Unpin(args) => pin::unpin(&args, session).await,
+        Command::Revoke(args) => revoke::revoke(args, session).await,
+        Command::Restore(args) => revoke::restore(args, session).await,
         Command::Reflog(args) => reflog::run(args, session).await,
         Command::Link(command) => link::run(command, session).await,
         Command::Token(command) => token::run(command, session).await,

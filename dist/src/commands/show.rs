@@ -1,7 +1,7 @@
 //! `dist show`: one release with everything that is known of it.
 
 use clap::Args;
-use protocol::api::Release;
+use protocol::api::{Release, Revocation};
 use protocol::manifest::Link;
 use protocol::paths;
 
@@ -28,6 +28,11 @@ pub(crate) async fn run(args: &ShowArgs, session: &Session) -> Result<(), CliErr
     session.output.answer(&release, render)
 }
 
+/// `2 hours ago by ana: crashes on start`
+fn revoked(look: &Look, revoked: &Revocation) -> String {
+    format!("{} by {}: {}", look.when(revoked.at), revoked.by, revoked.reason)
+}
+
 fn render(look: &Look, release: &Release) -> String {
     let manifest = &release.manifest;
     let channels: Vec<String> = release.channels.iter().map(ToString::to_string).collect();
@@ -39,6 +44,7 @@ fn render(look: &Look, release: &Release) -> String {
         ("parent", manifest.parent.map(|parent| parent.to_string()).unwrap_or_default()),
         ("channels", channels.join(", ")),
         ("published", format!("{} by {}", look.when(release.published_at), release.published_by)),
+        ("revoked", release.revoked.as_ref().map(|it| revoked(look, it)).unwrap_or_default()),
         ("size", size(release.size_bytes)),
         ("commit", text(&source.commit)),
         ("branch", text(&source.branch)),

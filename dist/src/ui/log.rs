@@ -66,13 +66,22 @@ fn entry(look: &Look, widths: &Widths, release: &Release, before: Option<&Releas
     let channels = format!("{:<width$}", channels(release), width = widths.channels);
     let when = format!("{:<width$}", look.when(release.published_at), width = widths.when);
     let id = look.dim(&release.id.short());
-    let head = format!("● {}  {id}  {channels}  {when}  {}", look.bold(&name), printable(&release.published_by));
+    let head =
+        format!("● {}  {id}  {channels}  {when}  {}", title(look, release, &name), printable(&release.published_by));
     let facts = format!("{:<46}{:>11}   {}", platforms(release), size(release.size_bytes), growth(release, before));
     let notes = first_line(release).map(|line| format!("│   {}\n", cut(line, look.width)));
     format!("{}\n│   {}\n{}", head.trim_end(), facts.trim_end(), notes.unwrap_or_default())
 }
 
+/// The name of a release, struck through where it was revoked. What follows says so without the stroke.
+fn title(look: &Look, release: &Release, name: &str) -> String {
+    if release.revoked.is_some() { look.struck(name) } else { look.bold(name) }
+}
+
 fn channels(release: &Release) -> String {
+    if release.revoked.is_some() {
+        return "revoked".to_owned();
+    }
     release.channels.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
@@ -197,6 +206,7 @@ mod tests {
             channels: channels.iter().map(|name| name.parse().unwrap()).collect(),
             size_bytes,
             reports: manifest.artifacts.iter().map(report).collect(),
+            revoked: None,
             manifest,
         }
     }

@@ -1,6 +1,6 @@
 //! What rendering depends on: the time, the width, colours. Handed in, so that rendering stays pure.
 
-use anstyle::{Effects, Style};
+use anstyle::{AnsiColor, Effects, Style};
 use jiff::Timestamp;
 
 /// How times are written.
@@ -10,6 +10,17 @@ pub(crate) enum Times {
     Relative,
     /// `2026-11-22T09:00:00Z`.
     Exact,
+}
+
+/// How bad something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Not at all.
+    Ok,
+    /// Worth a look.
+    Warn,
+    /// It goes no further.
+    Block,
 }
 
 /// What rendering depends on.
@@ -47,8 +58,26 @@ impl Look {
         self.styled(text, Effects::DIMMED)
     }
 
+    /// Text that holds no more.
+    pub(crate) fn struck(&self, text: &str) -> String {
+        self.styled(text, Effects::STRIKETHROUGH)
+    }
+
+    /// A word that says how bad something is, or that it is not. The word says it without the colour.
+    pub(crate) fn state(&self, state: State, text: &str) -> String {
+        let colour = match state {
+            State::Ok => AnsiColor::Green,
+            State::Warn => AnsiColor::Yellow,
+            State::Block => AnsiColor::Red,
+        };
+        self.painted(text, Style::new().fg_color(Some(colour.into())))
+    }
+
     fn styled(&self, text: &str, effects: Effects) -> String {
-        let style = Style::new().effects(effects);
+        self.painted(text, Style::new().effects(effects))
+    }
+
+    fn painted(&self, text: &str, style: Style) -> String {
         if self.colour && !text.is_empty() { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 }

@@ -94,24 +94,6 @@ pub(crate) fn find(connection: &Connection, app: &AppSlug, id: &ReleaseId) -> Db
     statement.query_row([app.as_str(), &id.to_string()], |row| Ok(read(row))).optional()?.transpose()
 }
 
-/// The artifacts of a release, in the order of its manifest.
-pub(crate) fn artifacts(connection: &Connection, app: &AppSlug, id: &ReleaseId) -> DbResult<Vec<ArtifactLine>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT platform, arch, kind, filename, size, sha256 FROM artifacts WHERE app = ?1 AND release = ?2 ORDER BY position",
-    )?;
-    let read = |row: &Row<'_>| {
-        Ok(ArtifactLine {
-            platform: parse(row, "platform")?,
-            arch: parse(row, "arch")?,
-            kind: parse(row, "kind")?,
-            filename: parse(row, "filename")?,
-            size: unsigned(row, "size")?,
-            sha256: parse(row, "sha256")?,
-        })
-    };
-    statement.query_and_then([app.as_str(), &id.to_string()], read)?.collect()
-}
-
 /// Releases whose id begins with `prefix`, at most `limit`.
 pub(crate) fn find_by_prefix(
     connection: &Connection,

@@ -14,6 +14,7 @@ mod layer;
 mod links;
 mod objects;
 mod openapi;
+mod promotion;
 mod publishers;
 mod push;
 mod ranges;
@@ -21,6 +22,7 @@ mod refusal;
 mod releases;
 mod reports;
 mod router;
+mod staging;
 mod tokens;
 
 pub(crate) use error::Refused;

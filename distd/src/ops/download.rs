@@ -38,9 +38,12 @@ pub(crate) async fn open(server: &Server, caller: Caller, app: AppSlug, digest: 
         .await
 }
 
-/// Opens an object that a release of the app holds.
+/// Opens an object that a release of the app holds. An artifact that only revoked releases hold is gone; their manifests stay.
 pub(super) fn find(connection: &Connection, store: &Store, app: &AppSlug, digest: Digest) -> Result<Download, OpError> {
     let not_found = || OpError::ObjectNotFound { app: app.clone(), digest };
+    if let Some(revocation) = db::revocations::of_artifact(connection, app, &digest)? {
+        return Err(OpError::ReleaseRevoked { app: app.clone(), what: digest.short(), revocation });
+    }
     let (filename, media_type) = if let Some((filename, kind)) = db::objects::published(connection, app, &digest)? {
         (filename.to_string(), kind.media_type())
     } else {

@@ -162,6 +162,7 @@ pub(super) fn describe(
     let rules = rules::load(connection, app)?;
     Ok(Release {
         app: app.clone(),
+        revoked: db::revocations::find(connection, app, &row.id)?,
         id: row.id,
         published_at: row.published_at,
         published_by: row.published_by,

@@ -5,7 +5,7 @@ use refs::{AppSlug, ChannelName, ReleaseName};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::ArtifactReport;
+use super::{ArtifactReport, Moved};
 use crate::manifest::{ReleaseId, ReleaseManifest};
 
 /// A release by id and name.
@@ -45,6 +45,53 @@ pub struct Release {
     pub manifest: ReleaseManifest,
     /// What inspection found, one for each artifact, in the order of the manifest.
     pub reports: Vec<ArtifactReport>,
+    /// That it was revoked, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Revocation>,
+}
+
+/// That a release was withdrawn: it is kept and shown, and not promoted, installed or downloaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Revocation {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Which token revoked it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Revoke a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeRequest {
+    /// Why: whoever tries to download it is told.
+    pub reason: String,
+    /// Whether channels that point at it are rolled back and pinned. Where not, they keep it from being revoked.
+    #[serde(default)]
+    pub rollback: bool,
+}
+
+/// Undo the revocation of a release.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreRequest {
+    /// Why, for the audit log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What revoking or restoring a release did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Withdrawn {
+    /// The release.
+    pub release: ReleaseRef,
+    /// That it is revoked now, where it is.
+    pub revoked: Option<Revocation>,
+    /// The channels that were rolled back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moved: Vec<Moved>,
 }
 
 /// Some releases of an app.
