@@ -113,6 +113,9 @@ pub(crate) enum Command {
 }
 
 #[cfg(test)]
+mod templates;
+
+#[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 

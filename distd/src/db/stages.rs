@@ -150,7 +150,7 @@ mod tests {
                 expires_at: at(expires),
             };
             let lines: Vec<_> = bytes.iter().map(|bytes| line(bytes)).collect();
-            super::put(&tx, &stage, &lines).unwrap();
+            put(&tx, &stage, &lines).unwrap();
         };
         put("linux", "2026-11-08T00:00:00Z", &[b"replaced"]);
         put("linux", "2026-11-08T00:00:00Z", &[b"one", b"both"]);

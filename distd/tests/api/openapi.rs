@@ -20,7 +20,7 @@ async fn the_document_is_served_and_every_operation_is_named_and_described() {
             assert!(operation["summary"].is_string(), "{method} {path} is not described");
         }
     }
-    assert_eq!(ids.len(), 39);
+    assert_eq!(ids.len(), 47);
 }
 
 #[test]
@@ -58,6 +58,13 @@ fn the_paths_that_clients_build_are_the_routes_that_the_server_has() {
         paths::channel(&app, &channel),
         paths::promote(&app, &channel),
         paths::rollback(&app, &channel),
+        paths::promotion(&app, &channel),
+        paths::pin(&app, &channel),
+        paths::revoke(&app, &revision),
+        paths::restore(&app, &revision),
+        paths::staging(&app),
+        paths::stage(&app, &"2.4.0+241".parse().unwrap(), &"linux".parse().unwrap()),
+        paths::finalize(&app, &"2.4.0+241".parse().unwrap()),
         paths::reflog(&app, &channel),
         paths::token("id"),
     ] {
