@@ -36,7 +36,7 @@ pub use objstore::Digest;
 pub use paths::ServerUrl;
 pub use platform::{Arch, Kind, Platform, UnknownWord};
 pub use refs::{AppSlug, Build, ChannelName, RefName, ReleaseName, Version};
-pub use revision::{AppRevision, Revision};
+pub use revision::{AppRevision, AppSelection, Revision, RevisionRange, Selection};
 pub use rules::{AppRules, Gate, Level, Property};
 pub use scope::Scope;
 pub use size::ByteSize;
