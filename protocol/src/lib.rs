@@ -21,6 +21,7 @@ pub mod dist_json;
 pub mod error;
 pub mod limits;
 pub mod manifest;
+pub mod notes;
 pub mod paths;
 pub mod platform;
 pub mod publish;

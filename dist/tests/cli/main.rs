@@ -7,6 +7,7 @@ mod bad_input;
 mod channels;
 mod ci_system;
 mod harness;
+mod history;
 mod inspect;
 mod inspection;
 mod proxy;

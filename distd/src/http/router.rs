@@ -9,7 +9,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use super::{
-    apps, audit, channels, health, layer, links, objects, openapi, publishers, push, releases, reports, tokens,
+    apps, audit, channels, compare, health, layer, links, objects, openapi, publishers, push, releases, reports, tokens,
 };
 use crate::{Server, web};
 
@@ -33,6 +33,7 @@ pub(super) fn api() -> OpenApiRouter<Server> {
         .routes(routes!(releases::list))
         .routes(routes!(releases::show))
         .routes(routes!(releases::log))
+        .routes(routes!(compare::compare))
         .routes(routes!(reports::show))
         .routes(routes!(reports::icon))
         .routes(routes!(channels::list))

@@ -10,6 +10,7 @@ mod chain;
 mod concurrency;
 mod download;
 mod harness;
+mod history;
 mod inspection;
 mod issuer;
 mod links;

@@ -71,9 +71,16 @@ impl World {
             _ => &self.spare[0],
         };
         let digest = Digest::of(if operation == "objects_upload" { SENT } else { SECRET }).to_string();
-        let path = [("app", "acme"), ("channel", "beta"), ("revision", "beta"), ("digest", &digest), ("id", id)]
-            .iter()
-            .fold(template.to_owned(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
+        let path = [
+            ("app", "acme"),
+            ("channel", "beta"),
+            ("revision", "beta"),
+            ("range", "1.0..beta"),
+            ("digest", &digest),
+            ("id", id),
+        ]
+        .iter()
+        .fold(template.to_owned(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
         let path = if operation == "releases_log" { path + "?revision=beta" } else { path };
         let request = client.request(method, &path);
         match operation {
@@ -94,10 +101,10 @@ impl World {
             "links_create" => request.json(&json!({"channel": "beta"})),
             "tokens_create" => request.json(&json!({"name": "x", "scopes": ["read"]})),
             "apps_list" | "apps_show" | "rules_show" | "objects_download" | "objects_head" | "refs_list"
-            | "releases_list" | "releases_log" | "releases_show" | "reports_show" | "channels_list"
-            | "channels_show" | "channels_reflog" | "links_list" | "links_revoke" | "publishers_list"
-            | "publishers_remove" | "tokens_list" | "tokens_revoke" | "audit_list" | "whoami" | "healthz"
-            | "readyz" | "openapi" | "reports_icon" => request,
+            | "releases_list" | "releases_log" | "releases_show" | "releases_compare" | "reports_show"
+            | "channels_list" | "channels_show" | "channels_reflog" | "links_list" | "links_revoke"
+            | "publishers_list" | "publishers_remove" | "tokens_list" | "tokens_revoke" | "audit_list" | "whoami"
+            | "healthz" | "readyz" | "openapi" | "reports_icon" => request,
             other => panic!("{other} has no place in this test"),
         }
     }

@@ -20,6 +20,6 @@ pub use publishers::{DEFAULT_AUDIENCE, ExchangeRequest, Publisher, PublisherKind
 pub use push::{
     CommitRequest, Committed, MissingObject, NegotiateRequest, Negotiated, RefMove, RefUpdate, RefsAnswer, WantedObject,
 };
-pub use releases::{LogQuery, PageQuery, Release, ReleasePage, ReleaseRef};
+pub use releases::{CompareQuery, LogQuery, PageQuery, Release, ReleasePage, ReleaseRef, ShownRelease, Stay};
 pub use reports::{ArtifactReport, GateResult};
 pub use tokens::{CreateToken, CreatedToken, RotateToken, Token, Tokens, Whoami};
