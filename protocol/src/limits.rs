@@ -77,3 +77,6 @@ pub const REVISION_STEPS: usize = 16;
 
 /// Most parents or moves that one step of a revision may go back.
 pub const REVISION_DISTANCE: u32 = 10_000;
+
+/// Files of each archive that a comparison lists, unless asked otherwise.
+pub const COMPARED_FILES: usize = 20;

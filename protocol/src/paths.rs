@@ -12,7 +12,7 @@ use refs::{AppSlug, ChannelName, PartName, ReleaseName};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::{FileName, Revision};
+use crate::{FileName, Revision, RevisionRange};
 
 /// Everything but the unreserved characters of RFC 3986 and the few sub-delimiters that are safe in a segment.
 const SEGMENT: &AsciiSet =
@@ -144,6 +144,11 @@ pub fn finalize(app: &AppSlug, name: &ReleaseName) -> String {
 /// A release and its parents.
 pub fn log(app: &AppSlug) -> String {
     format!("{APPS}/{app}/log")
+}
+
+/// What differs between two releases: from the first of a range to the last.
+pub fn compare(app: &AppSlug, range: &RevisionRange) -> String {
+    format!("{APPS}/{app}/compare/{}", segment(&range.to_string()))
 }
 
 /// The channels of an app.

@@ -4,7 +4,7 @@ use protocol::api::{GatePass, GateResult};
 use protocol::{GateCode, Level};
 
 use super::table::printable;
-use super::{Look, State};
+use super::{Look, Tone};
 
 /// One line for each gate that says something, `indent` and all; ends in a newline unless empty.
 pub(crate) fn gates(look: &Look, results: &[GateResult]) -> String {
@@ -16,8 +16,8 @@ pub(crate) fn gate_lines(look: &Look, results: &[GateResult], overridden: &[Gate
     let told = || results.iter().filter(|result| result.level != Level::Off);
     let widest = told().map(|result| result.gate.to_string().len()).max().unwrap_or_default();
     let line = |result: &GateResult| {
-        let state = if result.level == Level::Block { State::Block } else { State::Warn };
-        let level = look.state(state, &format!("{:<5}", result.level.as_str()));
+        let tone = if result.level == Level::Block { Tone::Bad } else { Tone::Warn };
+        let level = look.tone(tone, &format!("{:<5}", result.level.as_str()));
         let tail = if overridden.contains(&result.gate) { " (overridden)" } else { "" };
         let message = wrap(look, &format!("{}{tail}", printable(&result.message)), 11 + widest);
         format!("  {level}  {:<widest$}  {message}\n", result.gate)
@@ -35,7 +35,7 @@ pub(crate) fn passed_line(look: &Look, passed: &[GatePass]) -> String {
     if words.is_empty() {
         return String::new();
     }
-    format!("  {}  {}\n", look.state(State::Ok, "ok   "), wrap(look, &words.join(", "), 9))
+    format!("  {}  {}\n", look.tone(Tone::Good, "ok   "), wrap(look, &words.join(", "), 9))
 }
 
 /// Text on as many lines as the terminal's width takes, further ones indented. A word that is too long for a line stays whole.

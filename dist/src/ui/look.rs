@@ -12,17 +12,6 @@ pub(crate) enum Times {
     Exact,
 }
 
-/// How bad something is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
-    /// Not at all.
-    Ok,
-    /// Worth a look.
-    Warn,
-    /// It goes no further.
-    Block,
-}
-
 /// What rendering depends on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Look {
@@ -34,6 +23,44 @@ pub(crate) struct Look {
     pub(crate) width: Option<u16>,
     /// Whether styles are written.
     pub(crate) colour: bool,
+}
+
+/// How a piece of text stands out. What it says, it says without colour too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// Not at all.
+    #[default]
+    Plain,
+    /// What matters.
+    Strong,
+    /// What may be passed over.
+    Muted,
+    /// Names of channels: where something is live.
+    Accent,
+    /// As it should be; added.
+    Good,
+    /// Worth a look; changed.
+    Warn,
+    /// Wrong; removed.
+    Bad,
+    /// What holds no more.
+    Struck,
+}
+
+impl Tone {
+    fn style(self) -> Style {
+        let colour = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
+        match self {
+            Tone::Plain => Style::new(),
+            Tone::Strong => Style::new().effects(Effects::BOLD),
+            Tone::Muted => Style::new().effects(Effects::DIMMED),
+            Tone::Accent => colour(AnsiColor::Cyan),
+            Tone::Good => colour(AnsiColor::Green),
+            Tone::Warn => colour(AnsiColor::Yellow),
+            Tone::Bad => colour(AnsiColor::Red),
+            Tone::Struck => Style::new().effects(Effects::STRIKETHROUGH),
+        }
+    }
 }
 
 const SECONDS: &[(i64, &str)] =
@@ -50,34 +77,17 @@ impl Look {
 
     /// Text that matters.
     pub(crate) fn bold(&self, text: &str) -> String {
-        self.styled(text, Effects::BOLD)
+        self.tone(Tone::Strong, text)
     }
 
     /// Text that may be passed over.
     pub(crate) fn dim(&self, text: &str) -> String {
-        self.styled(text, Effects::DIMMED)
+        self.tone(Tone::Muted, text)
     }
 
-    /// Text that holds no more.
-    pub(crate) fn struck(&self, text: &str) -> String {
-        self.styled(text, Effects::STRIKETHROUGH)
-    }
-
-    /// A word that says how bad something is, or that it is not. The word says it without the colour.
-    pub(crate) fn state(&self, state: State, text: &str) -> String {
-        let colour = match state {
-            State::Ok => AnsiColor::Green,
-            State::Warn => AnsiColor::Yellow,
-            State::Block => AnsiColor::Red,
-        };
-        self.painted(text, Style::new().fg_color(Some(colour.into())))
-    }
-
-    fn styled(&self, text: &str, effects: Effects) -> String {
-        self.painted(text, Style::new().effects(effects))
-    }
-
-    fn painted(&self, text: &str, style: Style) -> String {
+    /// Text that stands out so.
+    pub(crate) fn tone(&self, tone: Tone, text: &str) -> String {
+        let style = tone.style();
         if self.colour && !text.is_empty() { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 }

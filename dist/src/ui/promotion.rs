@@ -5,7 +5,7 @@ use protocol::api::{GateResult, Moved, Promotion, ReleaseRef};
 use protocol::clients::{ClientEffect, Reach};
 
 use super::table::printable;
-use super::{Align, Look, State, Table, gate_lines, passed_line, wrap};
+use super::{Align, Look, Table, Tone, gate_lines, passed_line, wrap};
 
 /// From where to where, how far that is, and what the gates say.
 pub(crate) fn render_promotion(look: &Look, plan: &Promotion) -> String {
@@ -74,7 +74,7 @@ pub(crate) fn render_refusal(look: &Look, plan: &Promotion, blocks: &[&GateResul
             "{unpin}Override with {flags} --reason \"…\" (needs promote:{app}/{channel} and override:{app}/{channel})."
         )
     };
-    let head = look.state(State::Block, "Refused:");
+    let head = look.tone(Tone::Bad, "Refused:");
     // The first word is as wide without its colour.
     let text = wrap(look, &format!("Refused: {counted}. {way}"), 0);
     format!("{}\n", text.replacen("Refused:", &head, 1))

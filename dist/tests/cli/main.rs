@@ -8,6 +8,7 @@ mod channels;
 mod ci_system;
 mod gates;
 mod harness;
+mod history;
 mod inspect;
 mod inspection;
 mod proxy;

@@ -7,6 +7,7 @@ const STEPS: &[&[&str]] = &[
     &[include_str!("schema.sql"), refs::sqlite::SCHEMA_1],
     &[include_str!("reports.sql")],
     &[include_str!("publishers.sql")],
+    &[refs::sqlite::SCHEMA_2],
     &[include_str!("history.sql")],
 ];
 

@@ -7,7 +7,6 @@
 pub(crate) mod apps;
 pub(crate) mod audit;
 mod convert;
-pub(crate) mod lineage;
 pub(crate) mod links;
 mod migrate;
 pub(crate) mod objects;

@@ -6,6 +6,7 @@ mod apps;
 mod audit;
 mod body;
 mod channels;
+mod compare;
 mod disposition;
 mod error;
 mod extract;

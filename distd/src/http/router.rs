@@ -9,8 +9,8 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use super::{
-    apps, audit, channels, health, layer, links, objects, openapi, promotion, publishers, push, releases, reports,
-    staging, tokens,
+    apps, audit, channels, compare, health, layer, links, objects, openapi, promotion, publishers, push, releases,
+    reports, staging, tokens,
 };
 use crate::{Server, web};
 
@@ -34,6 +34,7 @@ pub(super) fn api() -> OpenApiRouter<Server> {
         .routes(routes!(releases::list))
         .routes(routes!(releases::show))
         .routes(routes!(releases::log))
+        .routes(routes!(compare::compare))
         .routes(routes!(reports::show))
         .routes(routes!(reports::icon))
         .routes(routes!(channels::list))

@@ -7,6 +7,7 @@ use protocol::{AppSlug, ChannelName, ReleaseId, Revision};
 use rusqlite::Connection;
 
 use super::gates::{self, Ground};
+use super::history::meeting;
 use super::releases::read_manifest;
 use super::resolve::{load, resolve};
 use super::{Caller, OpError};
@@ -47,11 +48,10 @@ fn plan(
     let judged = gates::judge(Ground { connection, store, app, now }, &channel, to)?;
     let allowed = judged.blocks(&[]).is_empty();
     let from = judged.from.as_ref().map(|from| from.id);
-    let ahead = db::lineage::ahead(connection, app, &to, from.as_ref())?;
-    let behind = match from {
-        Some(from) => db::lineage::ahead(connection, app, &from, Some(&to))?.len() as u64,
-        None => 0,
-    };
+    let parent = |id: ReleaseId| Ok::<_, OpError>(db::releases::parent(connection, app, &id)?);
+    let shared = from.map(|from| meeting(from, to, parent)).transpose()?.flatten();
+    let ahead = until(to, shared, parent)?;
+    let behind = from.map(|from| until(from, shared, parent)).transpose()?.map_or(0, |left| left.len() as u64);
     let told = ahead.iter().take(TOLD).map(|id| passed(connection, store, app, *id));
     let releases = told.collect::<Result<Vec<_>, _>>()?;
     Ok(Promotion {
@@ -66,6 +66,20 @@ fn plan(
         report: judged.report,
         allowed,
     })
+}
+
+/// A release and its parents, up to one that is not told any more.
+fn until(
+    from: ReleaseId,
+    end: Option<ReleaseId>,
+    parent: impl Fn(ReleaseId) -> Result<Option<ReleaseId>, OpError>,
+) -> Result<Vec<ReleaseId>, OpError> {
+    let (mut passed, mut at) = (Vec::new(), Some(from));
+    while let Some(id) = at.filter(|id| Some(*id) != end) {
+        passed.push(id);
+        at = parent(id)?;
+    }
+    Ok(passed)
 }
 
 fn passed(connection: &Connection, store: &Store, app: &AppSlug, id: ReleaseId) -> Result<PassedRelease, OpError> {

@@ -11,6 +11,7 @@ mod concurrency;
 mod download;
 mod gates;
 mod harness;
+mod history;
 mod inspection;
 mod issuer;
 mod links;

@@ -20,7 +20,7 @@ async fn the_document_is_served_and_every_operation_is_named_and_described() {
             assert!(operation["summary"].is_string(), "{method} {path} is not described");
         }
     }
-    assert_eq!(ids.len(), 47);
+    assert_eq!(ids.len(), 48);
 }
 
 #[test]
@@ -54,6 +54,7 @@ fn the_paths_that_clients_build_are_the_routes_that_the_server_has() {
         paths::releases(&app),
         paths::release(&app, &revision),
         paths::log(&app),
+        paths::compare(&app, &"stable..beta".parse().unwrap()),
         paths::channels(&app),
         paths::channel(&app, &channel),
         paths::promote(&app, &channel),

@@ -83,6 +83,7 @@ impl World {
             ("app", "acme"),
             ("channel", "beta"),
             ("revision", revision),
+            ("range", "1.0..beta"),
             ("digest", &digest),
             ("id", id),
             ("release", &release),
@@ -116,10 +117,11 @@ impl World {
             "links_create" => request.json(&json!({"channel": "beta"})),
             "tokens_create" => request.json(&json!({"name": "x", "scopes": ["read"]})),
             "apps_list" | "apps_show" | "rules_show" | "objects_download" | "objects_head" | "refs_list"
-            | "releases_list" | "releases_log" | "releases_show" | "reports_show" | "channels_list"
-            | "channels_show" | "channels_promotion" | "channels_unpin" | "staging_list" | "channels_reflog"
-            | "links_list" | "links_revoke" | "publishers_list" | "publishers_remove" | "tokens_list"
-            | "tokens_revoke" | "audit_list" | "whoami" | "healthz" | "readyz" | "openapi" | "reports_icon" => request,
+            | "releases_list" | "releases_log" | "releases_show" | "releases_compare" | "reports_show"
+            | "channels_list" | "channels_show" | "channels_promotion" | "channels_unpin" | "staging_list"
+            | "channels_reflog" | "links_list" | "links_revoke" | "publishers_list" | "publishers_remove"
+            | "tokens_list" | "tokens_revoke" | "audit_list" | "whoami" | "healthz" | "readyz" | "openapi"
+            | "reports_icon" => request,
             other => panic!("{other} has no place in this test"),
         }
     }

@@ -25,7 +25,8 @@ pub use push::{
     WantedObject,
 };
 pub use releases::{
-    LogQuery, PageQuery, Release, ReleasePage, ReleaseRef, RestoreRequest, Revocation, RevokeRequest, Withdrawn,
+    CompareQuery, LogQuery, PageQuery, Release, ReleasePage, ReleaseRef, RestoreRequest, Revocation, RevokeRequest,
+    ShownRelease, Stay, Withdrawn,
 };
 pub use reports::{ArtifactReport, GatePass, GateReport, GateResult};
 pub use staging::{FinalizeRequest, Finalized, Stage, StageRequest, StagedRelease, Stages};
