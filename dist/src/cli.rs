@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::client::RetryPolicy;
 use crate::commands::{
-    app, audit, channels, check, ci, completions, fsck, gc, generate, init, inspect, link, log, man, promote,
-    publisher, pull, push, reflog, rollback, show, token, whoami,
+    app, audit, bisect, channels, check, ci, completions, diff, fsck, gc, generate, init, inspect, link, log, man,
+    notes, pin, promote, publisher, pull, push, reflog, revoke, rollback, show, token, whoami,
 };
 
 /// Git for releases: push artifacts, move channels, pull them back
@@ -63,6 +63,11 @@ pub(crate) struct Global {
     /// Write times as 2026-11-22T09:00:00Z instead of "2 hours ago"
     #[arg(long, global = true)]
     pub(crate) iso: bool,
+    /// Print long answers to a terminal at once instead of a screen at a time
+    ///
+    /// The pager is DIST_PAGER, else PAGER, else less; none where that is empty or cat.
+    #[arg(long, global = true)]
+    pub(crate) no_pager: bool,
     /// How often a request is repeated when the server or the network fails
     ///
     /// Waits double from 0.25 s up to 10 s. The default outlasts a server that restarts within 30 seconds.
@@ -86,10 +91,19 @@ pub(crate) enum Command {
     Pull(pull::PullArgs),
     Log(log::LogArgs),
     Show(show::ShowArgs),
+    Diff(diff::DiffArgs),
+    Notes(notes::NotesArgs),
     Channels(channels::ChannelsArgs),
     Promote(promote::PromoteArgs),
     Rollback(rollback::RollbackArgs),
+    Pin(pin::PinArgs),
+    Unpin(pin::UnpinArgs),
+    Revoke(revoke::RevokeArgs),
+    Restore(revoke::RestoreArgs),
     Reflog(reflog::ReflogArgs),
+    /// Find the release that brought a fault, by halves
+    #[command(subcommand)]
+    Bisect(bisect::BisectCommand),
     /// Links that open a channel to whoever has them
     #[command(subcommand)]
     Link(link::LinkCommand),
@@ -109,6 +123,9 @@ pub(crate) enum Command {
     #[command(subcommand, hide = true)]
     Generate(generate::GenerateCommand),
 }
+
+#[cfg(test)]
+mod templates;
 
 #[cfg(test)]
 mod tests {

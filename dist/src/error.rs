@@ -52,6 +52,7 @@ struct Facts {
     request_id: Option<String>,
     details: Value,
     source: Option<Box<dyn Error + Send + Sync>>,
+    is_told: bool,
 }
 
 impl CliError {
@@ -64,6 +65,7 @@ impl CliError {
             request_id: None,
             details: Value::Null,
             source: None,
+            is_told: false,
         }))
     }
 
@@ -124,6 +126,18 @@ impl CliError {
     pub(crate) fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
+    }
+
+    /// The same error, which the person at the terminal has been told: only the exit code is left to say.
+    #[must_use]
+    pub(crate) fn told(mut self) -> Self {
+        self.0.is_told = true;
+        self
+    }
+
+    /// Whether the person at the terminal has been told.
+    pub(crate) fn is_told(&self) -> bool {
+        self.0.is_told
     }
 
     /// What kind of error, stable for scripts.

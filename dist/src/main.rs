@@ -89,6 +89,7 @@ fn failed(session: &Session, error: &CliError) -> ExitCode {
     match session.output.format {
         // Where stdout cannot be written, the exit code still tells.
         Format::Json => drop(write_json(&error.document())),
+        Format::Human if error.is_told() => {}
         Format::Human => session.terminal.say(&render_error(&session.output.look, error)),
     }
     ExitCode::from(exit_code(error.code().class()))

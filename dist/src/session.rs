@@ -12,7 +12,7 @@ use crate::client::{Client, RetryPolicy};
 use crate::config::{check_permissions, choose_server, choose_token, read_config};
 use crate::error::CliError;
 use crate::identity::{Asking, Identity, find_identity, no_credential};
-use crate::ui::{Format, Look, Output, Terminal, Times, Voice};
+use crate::ui::{Format, Look, Output, Paging, Terminal, Times, Voice};
 
 /// What a command works with.
 pub(crate) struct Session {
@@ -47,7 +47,8 @@ impl Session {
             colour: anstream::AutoStream::choice(&std::io::stdout()) != ColorChoice::Never,
         };
         let voice = if global.quiet { Voice::Quiet } else { Voice::Normal };
-        Self { output: Output { format, look }, terminal: Arc::new(Terminal::new(voice)), now, global }
+        let paging = if global.no_pager { Paging::Never } else { Paging::Auto };
+        Self { output: Output { format, look, paging }, terminal: Arc::new(Terminal::new(voice)), now, global }
     }
 
     /// A client for the server that flags, environment and configuration name.

@@ -22,7 +22,7 @@ use crate::healthcheck::Healthcheck;
 use crate::inspection::worker::{self, Worker};
 use crate::ops::care::schedule;
 use crate::ops::reindex::{self, Reindexed};
-use crate::ops::{audit, tokens};
+use crate::ops::{audit, staging, tokens};
 use crate::server::make_directories;
 use crate::{Clock, Inspector, Listening, Server, http, ownership};
 
@@ -81,6 +81,9 @@ struct Serve {
     /// Free space that is never used up, in MiB. Uploads that would are refused before they start.
     #[arg(long, value_name = "MIB", env = "DISTD_RESERVE_MIB", default_value_t = 512)]
     reserve_mib: u64,
+    /// For how long a part of a release is kept that was staged and not published, such as 7d, 12h.
+    #[arg(long, value_name = "DURATION", env = "DISTD_STAGE_TTL", default_value = "7d", value_parser = parse_duration)]
+    stage_ttl: Duration,
     /// How the log on stderr is written.
     #[arg(long, env = "DISTD_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -203,7 +206,9 @@ impl Serve {
         let options = Options { reserve_bytes: self.reserve_mib * 1024 * 1024 };
         let server = Server::open(&self.data.data, options, Clock::system(), Inspector::of_this_program()?)
             .map_err(|error| ownership::explain(error, &self.data.data))?
-            .with_policy(self.caring.policy());
+            .with_policy(self.caring.policy())
+            .keep_stages(self.stage_ttl.try_into()?);
+        staging::expire(&server).await?;
         let listening = Listening::bind(self.listen).with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listening.address();
         if let Some(first) = tokens::create_first(&server).await? {

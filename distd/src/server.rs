@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::{Timestamp, TimestampRound, Unit};
+use jiff::{SignedDuration, Timestamp, TimestampRound, Unit};
 use objstore::{Digest, DirLock, LockError, Options, Store};
 
 use crate::db::{self, Database};
@@ -17,6 +17,7 @@ use crate::ops::authenticate::Attempts;
 use crate::ops::care::Policy;
 use crate::ops::care::gc::{Ground, Uploads};
 use crate::ops::refusals::Refusals;
+use crate::ops::staging::DEFAULT_TTL;
 use crate::ops::tokens::TokenUses;
 
 /// Directories of the data directory that are there from the start, for people to put things into.
@@ -60,6 +61,8 @@ pub struct Server {
     data: Arc<Path>,
     reserve_bytes: u64,
     examined: Arc<Mutex<HashSet<Digest>>>,
+    /// For how long a staged part is kept.
+    pub(crate) stage_ttl: SignedDuration,
     _lock: Arc<DirLock>,
 }
 
@@ -120,6 +123,7 @@ impl Server {
             attempts,
             refusals,
             policy: Policy::default(),
+            stage_ttl: DEFAULT_TTL,
             data: Arc::from(data),
             reserve_bytes: options.reserve_bytes,
             examined: Arc::default(),
@@ -131,6 +135,12 @@ impl Server {
     #[must_use]
     pub fn with_policy(self, policy: Policy) -> Self {
         Self { policy, ..self }
+    }
+
+    /// The same server, which keeps staged parts for so long.
+    #[must_use]
+    pub fn keep_stages(self, stage_ttl: SignedDuration) -> Self {
+        Self { stage_ttl, ..self }
     }
 
     /// What gc works on.

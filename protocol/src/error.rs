@@ -239,6 +239,10 @@ codes! {
         NothingToRollBack = "nothing_to_roll_back",
         /// The release was not on the channel before its current one.
         RollbackTargetInvalid = "rollback_target_invalid",
+        /// A channel points at the release that is to be revoked.
+        ReleaseLive = "release_live",
+        /// The parts that were staged are not those that the release is to have, or do not belong together.
+        StageMismatch = "stage_mismatch",
         /// A file that would be overwritten is not one this command wrote.
         FileExists = "file_exists",
     }
@@ -249,6 +253,10 @@ codes! {
         LinkNotAllowed = "link_not_allowed",
         /// A gate of the channel keeps the release out.
         GateBlocked = "gate_blocked",
+        /// The channel is pinned: it stays where it is until it is unpinned.
+        ChannelPinned = "channel_pinned",
+        /// The release was revoked: it is not promoted, installed or downloaded any more.
+        ReleaseRevoked = "release_revoked",
     }
     Unavailable {
         /// The server cannot be reached.

@@ -51,6 +51,9 @@ pub const NEGOTIATED_OBJECTS: usize = 10_000;
 /// Ref updates in one commit: the release's own ref and the channels that move with it.
 pub const COMMIT_UPDATES: usize = 16;
 
+/// Parts of one release that are staged.
+pub const STAGED_PARTS: usize = 64;
+
 /// Release notes, in bytes of UTF-8.
 pub const NOTES_BYTES: usize = 64 * 1024;
 
@@ -74,3 +77,6 @@ pub const REVISION_STEPS: usize = 16;
 
 /// Most parents or moves that one step of a revision may go back.
 pub const REVISION_DISTANCE: u32 = 10_000;
+
+/// Files of each archive that a comparison lists, unless asked otherwise.
+pub const COMPARED_FILES: usize = 20;

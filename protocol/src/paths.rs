@@ -8,11 +8,11 @@ use std::str::FromStr;
 
 use objstore::Digest;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use refs::{AppSlug, ChannelName};
+use refs::{AppSlug, ChannelName, PartName, ReleaseName};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::{FileName, Revision};
+use crate::{FileName, Revision, RevisionRange};
 
 /// Everything but the unreserved characters of RFC 3986 and the few sub-delimiters that are safe in a segment.
 const SEGMENT: &AsciiSet =
@@ -125,9 +125,39 @@ pub fn release(app: &AppSlug, revision: &Revision) -> String {
     format!("{APPS}/{app}/releases/{}", segment(&revision.to_string()))
 }
 
+/// Where a release is revoked.
+pub fn revoke(app: &AppSlug, revision: &Revision) -> String {
+    format!("{}/revoke", release(app, revision))
+}
+
+/// Where the revocation of a release is undone.
+pub fn restore(app: &AppSlug, revision: &Revision) -> String {
+    format!("{}/restore", release(app, revision))
+}
+
+/// Everything that is staged in an app.
+pub fn staging(app: &AppSlug) -> String {
+    format!("{APPS}/{app}/staging")
+}
+
+/// One part of a release that is not published yet.
+pub fn stage(app: &AppSlug, name: &ReleaseName, part: &PartName) -> String {
+    format!("{APPS}/{app}/staging/{}/parts/{part}", segment(&name.to_string()))
+}
+
+/// Where a release is published from its parts.
+pub fn finalize(app: &AppSlug, name: &ReleaseName) -> String {
+    format!("{APPS}/{app}/staging/{}/finalize", segment(&name.to_string()))
+}
+
 /// A release and its parents.
 pub fn log(app: &AppSlug) -> String {
     format!("{APPS}/{app}/log")
+}
+
+/// What differs between two releases: from the first of a range to the last.
+pub fn compare(app: &AppSlug, range: &RevisionRange) -> String {
+    format!("{APPS}/{app}/compare/{}", segment(&range.to_string()))
 }
 
 /// The channels of an app.
@@ -143,6 +173,16 @@ pub fn channel(app: &AppSlug, channel: &ChannelName) -> String {
 /// Move a channel to a release.
 pub fn promote(app: &AppSlug, channel: &ChannelName) -> String {
     format!("{APPS}/{app}/channels/{channel}/promote")
+}
+
+/// What a promotion would do.
+pub fn promotion(app: &AppSlug, channel: &ChannelName) -> String {
+    format!("{APPS}/{app}/channels/{channel}/promotion")
+}
+
+/// That a channel stays where it is.
+pub fn pin(app: &AppSlug, channel: &ChannelName) -> String {
+    format!("{APPS}/{app}/channels/{channel}/pin")
 }
 
 /// Move a channel back along its own reflog.

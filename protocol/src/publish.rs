@@ -5,12 +5,15 @@ use refs::{AppSlug, Build, ChannelName, ReleaseName, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::api::{ArtifactReport, GateResult};
+use crate::api::{ArtifactReport, GateResult, Held, Stage};
 use crate::manifest::{ArtifactLine, ReleaseId};
 use crate::{ErrorCode, Problem};
 
 /// What [`Published::schema`] always is.
 pub const PUBLISH_SCHEMA: &str = "dist.publish/1";
+
+/// What [`Staged::schema`] always is.
+pub const STAGE_SCHEMA: &str = "dist.stage/1";
 
 /// What [`Failed::schema`] always is.
 pub const ERROR_SCHEMA: &str = "dist.error/1";
@@ -48,7 +51,25 @@ pub struct Published {
     pub reports: Vec<ArtifactReport>,
     /// What the channel's gates warn of.
     pub gates: Vec<GateResult>,
+    /// The channel that did not move because it is pinned or a gate blocks, where that is so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Held>,
     /// What a person may want to know; nothing here made the publish fail.
+    pub warnings: Vec<Problem>,
+}
+
+/// The document of a part that was staged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Staged {
+    /// `dist.stage/1`.
+    pub schema: String,
+    /// The app.
+    pub app: AppSlug,
+    /// The part.
+    pub stage: Stage,
+    /// What was sent.
+    pub transfer: Transfer,
+    /// What a person may want to know.
     pub warnings: Vec<Problem>,
 }
 

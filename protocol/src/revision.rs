@@ -2,7 +2,9 @@
 //!
 //! `acme@beta` is where the channel points, `acme@2.4.0+241` the release of that name, `acme@9f3ac01` the release whose
 //! id starts so (at least 7 digits). After any of them come steps: `~N` goes N parents back, `@{N}` is what the channel
-//! was N moves ago, `@{2026-11-01}` what it was then. Steps apply from left to right.
+//! was N moves ago, `@{2026-11-01}` what it was then. Steps apply from left to right. `A..B` is a range of them.
+
+mod range;
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,6 +16,8 @@ use refs::{AppSlug, ChannelName, ReleaseName};
 use serde::{Deserialize, Serialize};
 
 use crate::limits;
+
+pub use range::{AppSelection, RevisionRange, Selection};
 
 /// Fewest digits of a release id that name a release.
 pub const PREFIX_DIGITS: usize = 7;
@@ -63,6 +67,9 @@ pub enum ParseRevisionError {
     /// Too many steps, or one too far.
     #[error("{0:?} goes further back than a revision may")]
     TooFar(String),
+    /// No revision on one side of `..`.
+    #[error("{0:?} is not a range: write A..B with a revision on both sides, such as stable..beta")]
+    Range(String),
 }
 
 impl Revision {
@@ -263,10 +270,19 @@ mod tests {
         prop::option::of(prop_oneof![(0u32..=limits::REVISION_DISTANCE).prop_map(Step::Back), moment])
     }
 
+    /// Any revision: channels with their history, release names and ids.
+    pub(super) fn revision() -> impl Strategy<Value = Revision> {
+        let of_channel = ("[a-z][a-z0-9-]{0,20}", history(), steps())
+            .prop_map(|(base, first, rest)| Revision { base, steps: first.into_iter().chain(rest).collect() });
+        let name = "[0-9]{1,3}(\\.[0-9]{1,3}){0,2}(-rc[0-9])?(\\+[0-9a-z]{1,6})?";
+        let of_release =
+            (prop_oneof![name, "[0-9a-f]{7,64}"], steps()).prop_map(|(base, steps)| Revision { base, steps });
+        prop_oneof![of_channel, of_release]
+    }
+
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(base in "[a-z][a-z0-9-]{0,20}", first in history(), rest in steps()) {
-            let revision = Revision { base, steps: first.into_iter().chain(rest).collect() };
+        fn what_is_written_is_read_back(revision in revision()) {
             prop_assert_eq!(revision.to_string().parse::<Revision>().unwrap(), revision);
         }
 

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::Platform;
 use crate::api::Access;
+use crate::gate::GateCode;
 use crate::platform::words;
 
 words! {
@@ -20,16 +21,6 @@ words! {
         Warn = "warn",
         /// Nothing.
         Off = "off",
-    }
-}
-
-words! {
-    /// What a channel may ask of a release that comes onto it.
-    Gate, "gate" {
-        /// No artifact lets a debugger attach.
-        Debuggable = "debuggable",
-        /// Every artifact whose format has signatures is signed, by someone.
-        Unsigned = "unsigned",
     }
 }
 
@@ -54,9 +45,14 @@ pub struct AppRules {
     /// What happens where the version or build inside an artifact is not the release's; `warn` unless given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version_mismatch: Option<Level>,
-    /// By channel and gate; `warn` where nothing is given.
+    /// By channel and gate, or gate of one platform (`macos-unsigned`), which goes before; where nothing is given, `warn`, and
+    /// `block` for `soak-too-short`. Those that always block are not here.
     #[schema(value_type = BTreeMap<String, BTreeMap<String, Level>>)]
-    pub gates: BTreeMap<ChannelName, BTreeMap<Gate, Level>>,
+    pub gates: BTreeMap<ChannelName, BTreeMap<GateCode, Level>>,
+    /// How long a release is on another channel before it comes onto this one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, Soak>)]
+    pub soak: BTreeMap<ChannelName, Soak>,
     /// Who may see what a channel points at, where that is not the app's own access.
     #[schema(value_type = BTreeMap<String, Access>)]
     pub access: BTreeMap<ChannelName, Access>,
@@ -89,6 +85,23 @@ impl Retention {
     }
 }
 
+/// How long a release is on a channel before it goes on to the next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Soak {
+    /// The channel that it comes from.
+    #[schema(value_type = String, example = "beta")]
+    pub on: ChannelName,
+    /// How long it is there at least, in seconds.
+    #[schema(minimum = 1, maximum = 315_360_000)]
+    pub seconds: u32,
+}
+
+impl Soak {
+    /// Longest time, in seconds: ten years.
+    pub const MOST_SECONDS: u32 = 315_360_000;
+}
+
 /// The values that artifacts may have. A property that is absent may have any, or none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
@@ -100,9 +113,29 @@ impl AppRules {
         self.version_mismatch.unwrap_or(Level::Warn)
     }
 
-    /// What a channel does about a gate.
-    pub fn gate(&self, channel: &ChannelName, gate: Gate) -> Level {
-        self.gates.get(channel).and_then(|gates| gates.get(&gate)).copied().unwrap_or(Level::Warn)
+    /// What a channel does about a gate, on a platform where it is about one.
+    pub fn gate(&self, channel: &ChannelName, code: GateCode) -> Level {
+        if code.gate.always_blocks() {
+            return Level::Block;
+        }
+        let given = self.gates.get(channel);
+        let level = |code: GateCode| given.and_then(|gates| gates.get(&code)).copied();
+        level(code).or_else(|| level(code.gate.into())).unwrap_or(code.gate.default_level())
+    }
+
+    /// What keeps these from being rules; `None` where nothing does.
+    pub fn problem(&self) -> Option<String> {
+        let fixed = self.gates.values().flat_map(BTreeMap::keys).find(|code| code.gate.always_blocks());
+        if let Some(code) = fixed {
+            return Some(format!("{code} always blocks: it has no level"));
+        }
+        self.soak.iter().find_map(|(channel, soak)| {
+            if soak.on == *channel {
+                return Some(format!("{channel} cannot ask for time on itself"));
+            }
+            let is_right = (1..=Soak::MOST_SECONDS).contains(&soak.seconds);
+            (!is_right).then(|| format!("the time on {} is 1 to {} seconds", soak.on, Soak::MOST_SECONDS))
+        })
     }
 
     /// Who may see what a channel points at.
@@ -173,11 +206,33 @@ mod tests {
 
     #[test]
     fn a_channel_warns_unless_told_otherwise() {
-        let rules: AppRules = serde_json::from_str(r#"{"gates": {"stable": {"unsigned": "block"}}}"#).unwrap();
-        let check = |channel: &str, gate, level| assert_eq!(rules.gate(&channel.parse().unwrap(), gate), level);
-        check("stable", Gate::Unsigned, Level::Block);
-        check("stable", Gate::Debuggable, Level::Warn);
-        check("beta", Gate::Unsigned, Level::Warn);
+        let rules: AppRules =
+            serde_json::from_str(r#"{"gates": {"stable": {"unsigned": "block", "macos-unsigned": "warn"}}}"#).unwrap();
+        let check = |channel: &str, code: &str, level| {
+            assert_eq!(rules.gate(&channel.parse().unwrap(), code.parse().unwrap()), level, "{channel} {code}");
+        };
+        check("stable", "unsigned", Level::Block);
+        check("stable", "macos-unsigned", Level::Warn);
+        check("stable", "windows-unsigned", Level::Block);
+        check("stable", "debuggable", Level::Warn);
+        check("beta", "unsigned", Level::Warn);
+        check("beta", "soak-too-short", Level::Block);
+        check("beta", "release-revoked", Level::Block);
+    }
+
+    #[test]
+    fn what_are_no_rules_is_refused() {
+        let check = |json: &str, expected: Option<&str>| {
+            let rules: AppRules = serde_json::from_str(json).unwrap();
+            assert_eq!(rules.problem().as_deref(), expected, "{json}");
+        };
         assert!(serde_json::from_str::<AppRules>(r#"{"gates": {"stable": {"unsigend": "block"}}}"#).is_err());
+        check(r#"{"soak": {"stable": {"on": "beta", "seconds": 1}}}"#, None);
+        let itself = r#"{"soak": {"stable": {"on": "stable", "seconds": 1}}}"#;
+        check(itself, Some("stable cannot ask for time on itself"));
+        let never = r#"{"soak": {"stable": {"on": "beta", "seconds": 0}}}"#;
+        check(never, Some("the time on beta is 1 to 315360000 seconds"));
+        let pinned = r#"{"gates": {"stable": {"channel-pinned": "off"}}}"#;
+        check(pinned, Some("channel-pinned always blocks: it has no level"));
     }
 }

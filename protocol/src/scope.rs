@@ -9,11 +9,12 @@
 //! | `publish:acme/beta` | the same, and move beta to a release as it is published |
 //! | `publish:acme/*` | the same for every channel of acme |
 //! | `promote:acme/beta` | promote to and roll back beta |
-//! | `promote:acme` | the same for every channel of acme |
+//! | `promote:acme` | the same for every channel of acme, and revoke releases |
+//! | `override:acme/stable` | override gates of stable; moves no channel by itself |
 //! | `admin:acme` | everything with acme, creating it included |
 //! | `admin` | everything |
 //!
-//! `publish` and `promote` include `read` on the same app.
+//! `publish`, `promote` and `override` include `read` on the same app.
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,6 +31,8 @@ pub enum Action {
     Publish,
     /// Move channels.
     Promote,
+    /// Override gates of channels.
+    Override,
     /// Everything.
     Admin,
 }
@@ -70,6 +73,10 @@ pub enum Need<'a> {
     PublishTo(&'a AppSlug, &'a ChannelName),
     /// Promote to or roll back a channel.
     Promote(&'a AppSlug, &'a ChannelName),
+    /// Promote to and roll back every channel, and revoke releases.
+    PromoteAll(&'a AppSlug),
+    /// Override gates of a channel.
+    Override(&'a AppSlug, &'a ChannelName),
     /// Change an app itself, or create it.
     AdminApp(&'a AppSlug),
     /// Change what belongs to no app: tokens, the audit log.
@@ -84,6 +91,8 @@ impl Need<'_> {
             Need::Publish(app) => format!("publish:{app}"),
             Need::PublishTo(app, channel) => format!("publish:{app}/{channel}"),
             Need::Promote(app, channel) => format!("promote:{app}/{channel}"),
+            Need::PromoteAll(app) => format!("promote:{app}"),
+            Need::Override(app, channel) => format!("override:{app}/{channel}"),
             Need::AdminApp(app) => format!("admin:{app}"),
             Need::Admin => "admin".to_owned(),
         }
@@ -105,13 +114,20 @@ impl Scope {
                 self.allows(Need::Promote(app, channel))
                     || self.is(&[Action::Publish], app) && self.channel.as_ref().is_some_and(|it| it.covers(channel))
             }
-            Need::Promote(app, channel) => {
-                self.is(&[Action::Admin], app)
-                    || self.is(&[Action::Promote], app) && self.channel.as_ref().is_none_or(|it| it.covers(channel))
+            Need::Promote(app, channel) => self.moves(Action::Promote, app, channel),
+            Need::Override(app, channel) => self.moves(Action::Override, app, channel),
+            Need::PromoteAll(app) => {
+                let is_of_all = matches!(self.channel, None | Some(Which::All));
+                self.is(&[Action::Admin], app) || self.is(&[Action::Promote], app) && is_of_all
             }
             Need::AdminApp(app) => self.is(&[Action::Admin], app),
             Need::Admin => self.action == Action::Admin && self.app == Which::All,
         }
+    }
+
+    fn moves(&self, action: Action, app: &AppSlug, channel: &ChannelName) -> bool {
+        self.is(&[Action::Admin], app)
+            || self.is(&[action], app) && self.channel.as_ref().is_none_or(|it| it.covers(channel))
     }
 
     fn is(&self, actions: &[Action], app: &AppSlug) -> bool {
@@ -123,7 +139,7 @@ impl Scope {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ParseScopeError {
     /// The action is not one that exists.
-    #[error("scope {0:?}: the action is one of read, publish, promote, admin")]
+    #[error("scope {0:?}: the action is one of read, publish, promote, override, admin")]
     Action(String),
     /// The app is not a slug or `*`.
     #[error("scope {scope:?}: {app:?} is not an app slug or *")]
@@ -142,7 +158,7 @@ pub enum ParseScopeError {
         channel: String,
     },
     /// The action takes no channel.
-    #[error("scope {0:?}: only publish and promote take a channel")]
+    #[error("scope {0:?}: only publish, promote and override take a channel")]
     NoChannel(String),
 }
 
@@ -155,6 +171,7 @@ impl FromStr for Scope {
             "read" => Action::Read,
             "publish" => Action::Publish,
             "promote" => Action::Promote,
+            "override" => Action::Override,
             "admin" => Action::Admin,
             _ => return Err(ParseScopeError::Action(text.to_owned())),
         };
@@ -162,7 +179,7 @@ impl FromStr for Scope {
             Some((app, channel)) => (app, Some(channel)),
             None => (rest, None),
         };
-        if channel.is_some() && !matches!(action, Action::Publish | Action::Promote) {
+        if channel.is_some() && !matches!(action, Action::Publish | Action::Promote | Action::Override) {
             return Err(ParseScopeError::NoChannel(text.to_owned()));
         }
         Ok(Self {
@@ -189,6 +206,7 @@ impl fmt::Display for Scope {
             Action::Read => "read",
             Action::Publish => "publish",
             Action::Promote => "promote",
+            Action::Override => "override",
             Action::Admin => "admin",
         })?;
         match (&self.app, &self.channel, self.action) {
@@ -248,6 +266,8 @@ mod tests {
             Need::PublishTo(&acme, &stable),
             Need::Promote(&acme, &beta),
             Need::Promote(&acme, &stable),
+            Need::PromoteAll(&acme),
+            Need::Override(&acme, &stable),
             Need::AdminApp(&acme),
             Need::Admin,
             Need::Read(&other),
@@ -257,15 +277,18 @@ mod tests {
             let allowed: String = needs.iter().map(|need| if scope.allows(*need) { 'y' } else { '-' }).collect();
             assert_eq!(allowed, expected, "{scope}");
         };
-        check("read:acme", "y--------");
-        check("read:*", "y-------y");
-        check("publish:acme", "yy-------");
-        check("publish:acme/beta", "yyy------");
-        check("publish:acme/*", "yyyy-----");
-        check("promote:acme/beta", "y-y-y----");
-        check("promote:acme", "y-yyyy---");
-        check("admin:acme", "yyyyyyy--");
-        check("admin", "yyyyyyyyy");
-        check("read:other", "--------y");
+        check("read:acme", "y----------");
+        check("read:*", "y---------y");
+        check("publish:acme", "yy---------");
+        check("publish:acme/beta", "yyy--------");
+        check("publish:acme/*", "yyyy-------");
+        check("promote:acme/beta", "y-y-y------");
+        check("promote:acme", "y-yyyyy----");
+        check("promote:acme/*", "y-yyyyy----");
+        check("override:acme", "y------y---");
+        check("override:acme/beta", "y----------");
+        check("admin:acme", "yyyyyyyyy--");
+        check("admin", "yyyyyyyyyyy");
+        check("read:other", "----------y");
     }
 }

@@ -40,11 +40,13 @@ mod error;
 mod read;
 mod reflog;
 mod schema;
+mod stays;
 
 pub use apply::{ApplyError, apply};
 pub use error::{Corrupt, ReadError};
 pub use read::{find, list, pointing_at};
 pub use reflog::{ROLLBACK_WINDOW, read_rollback_target, read_undo_stack, reflog, value_at, value_back, was_at};
-pub use schema::SCHEMA_1;
+pub use schema::{SCHEMA_1, SCHEMA_2};
+pub use stays::{Stay, stays};
 
 pub use crate::{Action, Change, Edit, Expected, LogLine, Ref, RefKind, ReflogEntry};

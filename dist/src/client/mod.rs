@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn a_query_holds_what_has_a_value() {
         assert_eq!(with_query("/log", &PageQuery::default()), "/log");
-        let log = LogQuery { revision: "2.4.0+241".to_owned(), after: None, limit: Some(3) };
+        let log = LogQuery { revision: Some("2.4.0+241".to_owned()), limit: Some(3), ..LogQuery::default() };
         assert_eq!(with_query("/log", &log), "/log?limit=3&revision=2.4.0%2B241");
         let audit = AuditQuery {
             actor: Some("ana & co".to_owned()),

@@ -1,7 +1,7 @@
 //! `dist channels`: where the channels of an app point.
 
 use clap::Args;
-use protocol::api::Channels;
+use protocol::api::{Channels, Pin};
 use protocol::paths;
 
 use super::parse_app;
@@ -26,6 +26,11 @@ pub(crate) async fn run(args: &ChannelsArgs, session: &Session) -> Result<(), Cl
     session.output.answer(&channels, render)
 }
 
+/// `by ana: crashes on start`
+fn pinned(pin: &Pin) -> String {
+    pin.reason.as_ref().map_or_else(|| format!("by {}", pin.by), |reason| format!("by {}: {reason}", pin.by))
+}
+
 fn render(look: &Look, channels: &Channels) -> String {
     let mut table = Table::new(&[
         ("channel", Align::Left),
@@ -34,6 +39,7 @@ fn render(look: &Look, channels: &Channels) -> String {
         ("moved", Align::Left),
         ("by", Align::Left),
         ("moves", Align::Right),
+        ("pinned", Align::Left),
     ]);
     for channel in &channels.channels {
         table.row([
@@ -43,6 +49,7 @@ fn render(look: &Look, channels: &Channels) -> String {
             look.when(channel.moved_at),
             channel.moved_by.clone(),
             channel.moves.to_string(),
+            channel.pin.as_ref().map(pinned).unwrap_or_default(),
         ]);
     }
     if table.is_empty() {

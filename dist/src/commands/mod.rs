@@ -2,10 +2,12 @@
 
 pub(crate) mod app;
 pub(crate) mod audit;
+pub(crate) mod bisect;
 pub(crate) mod channels;
 pub(crate) mod check;
 pub(crate) mod ci;
 pub(crate) mod completions;
+pub(crate) mod diff;
 pub(crate) mod fsck;
 pub(crate) mod gc;
 pub(crate) mod generate;
@@ -14,12 +16,15 @@ pub(crate) mod inspect;
 pub(crate) mod link;
 pub(crate) mod log;
 pub(crate) mod man;
+pub(crate) mod notes;
+pub(crate) mod pin;
 pub(crate) mod promote;
 pub(crate) mod publisher;
 pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod reflog;
 mod release;
+pub(crate) mod revoke;
 pub(crate) mod rollback;
 mod rules;
 pub(crate) mod show;
@@ -29,7 +34,7 @@ pub(crate) mod whoami;
 use std::str::FromStr;
 
 use protocol::revision::ParseRevisionError;
-use protocol::{AppRevision, AppSlug, ChannelName, ErrorCode};
+use protocol::{AppRevision, AppSelection, AppSlug, ChannelName, ErrorCode};
 
 use crate::cli::Command;
 use crate::error::CliError;
@@ -50,10 +55,17 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<(), CliEr
         Command::Pull(args) => pull::run(args, session).await,
         Command::Log(args) => log::run(args, session).await,
         Command::Show(args) => show::run(&args, session).await,
+        Command::Diff(args) => diff::run(&args, session).await,
+        Command::Notes(args) => notes::run(&args, session).await,
         Command::Channels(args) => channels::run(&args, session).await,
         Command::Promote(args) => promote::run(args, session).await,
         Command::Rollback(args) => rollback::run(args, session).await,
+        Command::Pin(args) => pin::pin(args, session).await,
+        Command::Unpin(args) => pin::unpin(&args, session).await,
+        Command::Revoke(args) => revoke::revoke(args, session).await,
+        Command::Restore(args) => revoke::restore(args, session).await,
         Command::Reflog(args) => reflog::run(args, session).await,
+        Command::Bisect(command) => bisect::run(command, session).await,
         Command::Link(command) => link::run(command, session).await,
         Command::Token(command) => token::run(command, session).await,
         Command::Publisher(command) => publisher::run(command, session).await,
@@ -79,10 +91,19 @@ fn parse_name<T: FromStr<Err: std::fmt::Display>>(text: &str, code: ErrorCode) -
 
 /// Reads `APP@REV`.
 fn parse_revision(text: &str) -> Result<AppRevision, CliError> {
-    text.parse().map_err(|error: ParseRevisionError| match error {
+    text.parse().map_err(revision_refused)
+}
+
+/// Reads `APP`, `APP@REV` or `APP@A..B`.
+fn parse_selection(text: &str) -> Result<AppSelection, CliError> {
+    text.parse().map_err(revision_refused)
+}
+
+fn revision_refused(error: ParseRevisionError) -> CliError {
+    match error {
         ParseRevisionError::App(error) => CliError::new(ErrorCode::AppInvalid, error),
         error => CliError::new(ErrorCode::RevisionInvalid, error),
-    })
+    }
 }
 
 /// Reads `APP@CHANNEL`: a revision that is a channel and nothing else.

@@ -1,16 +1,21 @@
-//! `dist promote`: move a channel to a release.
+//! `dist promote`: move a channel to a release, once its gates have been asked.
 
 use clap::Args;
-use protocol::api::{ExpectedRelease, Moved, PromoteRequest, Release};
-use protocol::{AppSlug, ChannelName, Digest, ErrorCode, Revision, paths};
+use protocol::api::{ExpectedRelease, GateResult, Moved, PromoteRequest, Promotion, PromotionQuery, Release};
+use protocol::{AppSlug, ChannelName, Digest, ErrorCode, Gate, GateCode, Revision, paths};
+use serde_json::json;
 
 use super::{parse_name, parse_revision};
 use crate::client::{Client, Repeat};
 use crate::error::CliError;
 use crate::session::Session;
-use crate::ui::{Look, gates};
+use crate::ui::{Format, Look, render_moved, render_passed, render_promotion, render_refusal};
 
 /// Move a channel to a release
+///
+/// Asks the channel's gates first. With --dry-run, shows from where to where it would go, what lies between and what each gate
+/// says, and exits 6 where one blocks. The channel moves only if it still is where it was when its gates were asked; two
+/// promotions at once do not undo each other.
 #[derive(Debug, Args)]
 pub(crate) struct PromoteArgs {
     /// The release, as APP@REV
@@ -18,6 +23,15 @@ pub(crate) struct PromoteArgs {
     release: String,
     /// The channel to move; made where it does not exist
     channel: String,
+    /// Show what would happen, and change nothing
+    #[arg(long, short = 'n')]
+    dry_run: bool,
+    /// Show the releases in between with their notes
+    #[arg(long)]
+    notes: bool,
+    /// Go ahead although this gate blocks, such as macos-unsigned; needs --reason and the scope override:APP/CHANNEL. Repeatable
+    #[arg(long = "override", value_name = "GATE", requires = "reason")]
+    overrides: Vec<GateCode>,
     /// Refuse unless the channel points there now: any revision, or none for a channel that does not exist
     #[arg(long, value_name = "REV")]
     expect: Option<String>,
@@ -35,16 +49,91 @@ pub(crate) async fn run(args: PromoteArgs, session: &Session) -> Result<(), CliE
     let channel: ChannelName = parse_name(&args.channel, ErrorCode::ChannelInvalid)?;
     let expect = args.expect.as_deref().map(parse_expect).transpose()?;
     let client = session.client()?;
+    let query = PromotionQuery { revision: target.revision.to_string() };
+    let plan: Promotion = client.get_query(&paths::promotion(&target.app, &channel), &query).await?;
     let expected = match expect {
-        None => ExpectedRelease::Any,
+        None => plan.from.as_ref().map_or(ExpectedRelease::Nothing, |from| ExpectedRelease::Release(from.id)),
         Some(None) => ExpectedRelease::Nothing,
         Some(Some(revision)) => ExpectedRelease::Release(resolve(&client, &target.app, &revision).await?),
     };
-    let request = PromoteRequest { revision: target.revision, expected, reason: args.reason };
-    // To the same release twice is the same as once.
-    let path = paths::promote(&target.app, &channel);
-    let moved: Moved = client.post(&path, &request, Repeat::Freely).await?.value;
-    session.output.answer(&moved, render_moved)
+    let blocks: Vec<&GateResult> =
+        plan.report.blocks().filter(|result| !is_overridden(result, &args.overrides)).collect();
+    let show = |look: &Look, plan: &Promotion| {
+        render_promotion(look, plan) + &if args.notes { render_passed(look, plan) } else { String::new() }
+    };
+    if !blocks.is_empty() {
+        let whole = |look: &Look| show(look, &plan) + &render_refusal(look, &plan, &blocks);
+        return Err(refuse(&plan, &blocks, session, args.dry_run, whole)?);
+    }
+    if args.dry_run {
+        return session.output.answer(&plan, show);
+    }
+    let revision = Revision::release(&plan.to.name);
+    let request = PromoteRequest { revision, expected, overrides: args.overrides, reason: args.reason };
+    let moved = promote(&client, &target.app, &channel, &request, &plan).await?;
+    let notes = |look: &Look| if args.notes { render_passed(look, &plan) } else { String::new() };
+    session.output.answer(&moved, |look, moved| render_moved(look, moved, plan.ahead) + &notes(look))
+}
+
+async fn promote(
+    client: &Client,
+    app: &AppSlug,
+    channel: &ChannelName,
+    request: &PromoteRequest,
+    plan: &Promotion,
+) -> Result<Moved, CliError> {
+    match client.post::<_, Moved>(&paths::promote(app, channel), request, Repeat::Freely).await {
+        // Our own move of a moment ago, whose answer was lost, or someone else's of the same kind: it is there.
+        Err(error)
+            if error.code() == ErrorCode::RefMoved && is_there(&error, plan) && request.expected == seen(plan) =>
+        {
+            Ok(Moved::new(channel.clone(), Some(plan.to.clone()), plan.to.clone()))
+        }
+        outcome => outcome.map(|answer| answer.value),
+    }
+}
+
+/// Where the plan saw the channel.
+fn seen(plan: &Promotion) -> ExpectedRelease {
+    plan.from.as_ref().map_or(ExpectedRelease::Nothing, |from| ExpectedRelease::Release(from.id))
+}
+
+fn is_there(error: &CliError, plan: &Promotion) -> bool {
+    error.facts()["actual"].as_str() == Some(plan.to.id.to_string().as_str())
+}
+
+fn is_overridden(result: &GateResult, overrides: &[GateCode]) -> bool {
+    result.gate.gate.can_be_overridden() && overrides.iter().any(|named| result.gate.is_meant_by(*named))
+}
+
+/// The error of a promotion that gates block. Shows the person the whole plan: as the answer to who asked for no more, and else
+/// as what went wrong.
+fn refuse(
+    plan: &Promotion,
+    blocks: &[&GateResult],
+    session: &Session,
+    is_answer: bool,
+    render: impl Fn(&Look) -> String,
+) -> Result<CliError, CliError> {
+    if session.output.format == Format::Human {
+        if is_answer {
+            session.output.answer(plan, |look, _| render(look))?;
+        } else {
+            session.terminal.say(&render(&session.output.look));
+        }
+    }
+    let has = |gate: Gate| blocks.iter().any(|result| result.gate.gate == gate);
+    let code = if has(Gate::ReleaseRevoked) {
+        ErrorCode::ReleaseRevoked
+    } else if has(Gate::ChannelPinned) {
+        ErrorCode::ChannelPinned
+    } else {
+        ErrorCode::GateBlocked
+    };
+    let why: Vec<String> = blocks.iter().map(|result| format!("{} ({})", result.message, result.gate)).collect();
+    let message = format!("{} {}: {}", plan.app, plan.channel, why.join("; "));
+    let details = json!({ "gates": plan.report.gates, "promotion": plan });
+    Ok(CliError::new(code, message).details(details).told())
 }
 
 /// `none`, or a revision.
@@ -64,42 +153,9 @@ pub(crate) async fn resolve(client: &Client, app: &AppSlug, revision: &Revision)
     Ok(release.id)
 }
 
-/// Where a channel was and is, in one sentence.
-pub(crate) fn render_moved(_look: &Look, moved: &Moved) -> String {
-    let (channel, to) = (&moved.channel, &moved.to.name);
-    let sentence = match &moved.from {
-        Some(from) if from.id == moved.to.id => format!("{channel} points at {to} already. Nothing moved.\n"),
-        Some(from) => format!("{channel} now points at {to} (was {}).\n", from.name),
-        None => format!("{channel} now points at {to} (new channel).\n"),
-    };
-    sentence + &gates(&moved.gates)
-}
-
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-    use protocol::api::ReleaseRef;
-
     use super::*;
-    use crate::ui::Times;
-
-    #[test]
-    fn a_move_is_told_with_where_it_came_from() {
-        let look = Look { now: Timestamp::UNIX_EPOCH, times: Times::Relative, width: None, colour: false };
-        let release = |name: &str| ReleaseRef { id: Digest::of(name.as_bytes()), name: name.parse().unwrap() };
-        let check = |from: Option<&str>, expected: &str| {
-            let moved = Moved {
-                channel: "beta".parse().unwrap(),
-                from: from.map(release),
-                to: release("2.4.0+241"),
-                gates: Vec::new(),
-            };
-            assert_eq!(render_moved(&look, &moved), expected);
-        };
-        check(Some("2.3.9+238"), "beta now points at 2.4.0+241 (was 2.3.9+238).\n");
-        check(Some("2.4.0+241"), "beta points at 2.4.0+241 already. Nothing moved.\n");
-        check(None, "beta now points at 2.4.0+241 (new channel).\n");
-    }
 
     #[test]
     fn what_is_expected_is_a_revision_or_none() {

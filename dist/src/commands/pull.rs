@@ -81,6 +81,7 @@ pub(crate) async fn run(args: PullArgs, session: &Session) -> Result<(), CliErro
     let client = session.client()?;
     let release: Release = client.get(&paths::release(&wanted.app, &wanted.revision)).await?;
     check_id(&release)?;
+    refuse_revoked(&release)?;
     let lines: Vec<ArtifactLine> =
         release.manifest.artifacts.iter().filter(|line| is_wanted(line, &args)).cloned().collect();
     if lines.is_empty() {
@@ -118,6 +119,13 @@ fn is_wanted(line: &ArtifactLine, args: &PullArgs) -> bool {
     args.platform.is_none_or(|platform| line.platform == platform)
         && args.arch.as_ref().is_none_or(|arch| line.arch == *arch)
         && args.kind.is_none_or(|kind| line.kind == kind)
+}
+
+/// The server would not hand out its files either, one by one.
+fn refuse_revoked(release: &Release) -> Result<(), CliError> {
+    let Some(revoked) = &release.revoked else { return Ok(()) };
+    let message = format!("{} {} was revoked: {} ({})", release.app, release.name, revoked.reason, revoked.by);
+    Err(CliError::new(ErrorCode::ReleaseRevoked, message).hint("take another release: see `dist log`"))
 }
 
 fn nothing_wanted(release: &Release) -> CliError {

@@ -54,7 +54,7 @@ pub(crate) fn render(look: &Look, published: &Published) -> String {
     };
     let moved = published.channel.as_ref().map(moved).unwrap_or_default();
     let urls = [("install", published.urls.install.clone()), ("release", published.urls.release.clone())];
-    let gates = gates(&published.gates);
+    let gates = gates(look, &published.gates);
     format!("{head}{moved}{gates}{}\n{}", artifacts(look, published), key_values(look, &urls))
 }
 
@@ -124,6 +124,7 @@ mod tests {
             },
             reports: Vec::new(),
             gates: Vec::new(),
+            held: Vec::new(),
             warnings: Vec::new(),
         }
     }

@@ -1,19 +1,19 @@
 //! The flags that describe a release: the same for `check`, `push` and `ci publish`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use jiff::{Timestamp, Unit};
-use protocol::Digest;
 use protocol::dist_json::{ArtifactEntry, LinkEntry};
-use protocol::publish::Published;
+use protocol::publish::{Published, Staged};
+use protocol::{Digest, PartName};
 
 use crate::client::Client;
 use crate::error::CliError;
 use crate::hash::hash_files;
 use crate::plan::{Origin, Outside, Overrides, Plan, PlanRequest, plan_release};
-use crate::publish::{MissingApp, PublishOptions, publish};
+use crate::publish::{MissingApp, PublishOptions, publish, refuse_held, stage};
 use crate::session::Session;
 use crate::source::find_source;
 use crate::ui::parse_size;
@@ -97,6 +97,16 @@ impl ReleaseArgs {
     }
 }
 
+impl PublishArgs {
+    fn options(self) -> PublishOptions {
+        PublishOptions {
+            missing_app: if self.create_app { MissingApp::Create } else { MissingApp::Refuse },
+            reason: self.reason,
+            chunk_bytes: self.chunk_size,
+        }
+    }
+}
+
 /// What to publish with.
 pub(crate) enum Credentials {
     /// The token that flags, environment and configuration name.
@@ -130,13 +140,35 @@ pub(crate) async fn publish_release(
             (session.enter(pipeline, &plan.header.app, &audience).await?, digests)
         }
     };
-    let origin = Origin { parent: None, created_at: to_seconds(session.now), source: find_source(&plan.folder) };
-    let options = PublishOptions {
-        missing_app: if how.create_app { MissingApp::Create } else { MissingApp::Refuse },
-        reason: how.reason,
-        chunk_bytes: how.chunk_size,
-    };
-    publish(&client, &session.terminal, &plan, digests, origin, &options).await
+    let (origin, options) = (origin(&plan.folder, session), how.options());
+    publish(&client, &session.terminal, &plan, digests, origin, &options).await.and_then(refuse_held)
+}
+
+/// Plans, hashes and uploads, and notes it as a part of a release that is not published yet.
+///
+/// # Errors
+/// Whatever goes wrong on the way.
+pub(crate) async fn stage_release(
+    release: ReleaseArgs,
+    how: PublishArgs,
+    (part, audience): (&PartName, &str),
+    session: &Session,
+) -> Result<Staged, CliError> {
+    let plan = release.plan()?;
+    for warning in &plan.warnings {
+        session.terminal.note(&format!("warning: {warning}"));
+    }
+    let pipeline = session.pipeline()?;
+    let digests = hash_plan(&plan, session).await?;
+    let client = session.enter(pipeline, &plan.header.app, audience).await?;
+    let origin = origin(&plan.folder, session);
+    let options = how.options();
+    stage(&client, &session.terminal, &plan, (digests, origin), &options, part).await
+}
+
+/// What tells this build from another of the same content.
+pub(crate) fn origin(folder: &Path, session: &Session) -> Origin {
+    Origin { parent: None, created_at: to_seconds(session.now), source: find_source(folder) }
 }
 
 /// The digests of the plan's files, computed off the async threads.

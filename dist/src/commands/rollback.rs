@@ -1,18 +1,21 @@
-//! `dist rollback`: move a channel back along its own history.
+//! `dist rollback`: move a channel back along its own history, and pin it there.
 
 use clap::Args;
 use protocol::api::{Moved, RollbackRequest};
 use protocol::{ErrorCode, Revision, paths};
 
-use super::promote::{render_moved, resolve};
+use super::promote::resolve;
 use super::{parse_channel_of_app, parse_name};
 use crate::client::Repeat;
 use crate::error::CliError;
 use crate::session::Session;
+use crate::ui::render_rollback;
 
 /// Move a channel back along its own history
 ///
-/// Without --to, to the release before. Only to where the channel has been.
+/// Without --to, to the nearest release before that is not revoked. Only to where the channel has been. The channel is pinned
+/// there: what is published for it next is published without moving it, until `dist unpin`. Says for each platform and updater
+/// whether apps that are installed go back too.
 #[derive(Debug, Args)]
 pub(crate) struct RollbackArgs {
     /// The channel, as APP@CHANNEL
@@ -46,5 +49,5 @@ pub(crate) async fn run(args: RollbackArgs, session: &Session) -> Result<(), Cli
     // Twice would be two releases back.
     let path = paths::rollback(&app, &channel);
     let moved: Moved = client.post(&path, &request, Repeat::OnlyUnsent).await?.value;
-    session.output.answer(&moved, render_moved)
+    session.output.answer(&moved, |look, moved| render_rollback(look, app.as_str(), moved))
 }

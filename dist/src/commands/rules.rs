@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::{fs, io};
 
 use clap::Args;
-use protocol::{AppRules, ChannelName, ErrorCode, Gate, Level, Platform, Property, paths};
+use protocol::{AppRules, ChannelName, ErrorCode, GateCode, Level, Platform, Property, Soak, paths};
 
 use super::parse_app;
 use crate::client::Client;
 use crate::error::CliError;
 use crate::session::Session;
-use crate::ui::{Align, Look, Table};
+use crate::ui::{Align, Look, Table, parse_seconds};
 
 /// Show or change what an app asks of its artifacts and channels
 ///
@@ -30,14 +30,23 @@ pub(crate) struct RulesArgs {
     /// Allow any value. Repeatable
     #[arg(long, value_name = "PLATFORM.PROPERTY", value_parser = parse_property)]
     any: Vec<(Platform, Property)>,
-    /// What a channel does about a gate, which is debuggable or unsigned. Repeatable
+    /// What a channel does about a gate, or about a gate of one platform, such as stable.macos-unsigned=block. Repeatable
+    ///
+    /// Gates are soak-too-short, build-not-rising, signer-changed, profile-expired, profile-expiring, platform-absent, unsigned,
+    /// debuggable, unstapled, minimum-os-raised, permissions-added and entitlements-added.
     #[arg(long, value_name = "CHANNEL.GATE=LEVEL", value_parser = parse_gate)]
-    gate: Vec<(ChannelName, Gate, Level)>,
+    gate: Vec<(ChannelName, GateCode, Level)>,
+    /// How long a release is on another channel before it comes onto this one, such as stable=beta:24h. Repeatable
+    #[arg(long, value_name = "CHANNEL=CHANNEL:TIME", value_parser = parse_soak)]
+    soak: Vec<(ChannelName, Soak)>,
+    /// Ask for no time on another channel any more. Repeatable
+    #[arg(long, value_name = "CHANNEL")]
+    no_soak: Vec<ChannelName>,
     /// What happens where the version or build inside an artifact is not the release's
     #[arg(long, value_name = "LEVEL")]
     version_mismatch: Option<Level>,
     /// Replace all rules by a JSON document; - is standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["allow", "forbid", "any", "gate", "version_mismatch"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["allow", "forbid", "any", "gate", "soak", "no_soak", "version_mismatch"])]
     from: Option<PathBuf>,
 }
 
@@ -65,7 +74,7 @@ pub(crate) async fn run(args: &RulesArgs, session: &Session) -> Result<(), CliEr
 impl RulesArgs {
     fn changes_something(&self) -> bool {
         let is_empty = self.allow.is_empty() && self.forbid.is_empty() && self.any.is_empty() && self.gate.is_empty();
-        !is_empty || self.version_mismatch.is_some()
+        !is_empty || !self.soak.is_empty() || !self.no_soak.is_empty() || self.version_mismatch.is_some()
     }
 
     fn change(&self, mut rules: AppRules) -> AppRules {
@@ -84,6 +93,8 @@ impl RulesArgs {
         for (channel, gate, level) in &self.gate {
             rules.gates.entry(channel.clone()).or_default().insert(*gate, *level);
         }
+        rules.soak.extend(self.soak.iter().cloned());
+        rules.soak.retain(|channel, _| !self.no_soak.contains(channel));
         rules.version_mismatch = self.version_mismatch.or(rules.version_mismatch);
         rules
     }
@@ -113,7 +124,16 @@ fn parse_value(text: &str) -> Result<(Platform, Property, String), String> {
     if value.is_empty() { Err("the value is empty".to_owned()) } else { Ok((platform, property, value.to_owned())) }
 }
 
-fn parse_gate(text: &str) -> Result<(ChannelName, Gate, Level), String> {
+fn parse_soak(text: &str) -> Result<(ChannelName, Soak), String> {
+    let parts = text.split_once('=').and_then(|(channel, rest)| Some((channel, rest.split_once(':')?)));
+    let (channel, (on, time)) = parts.ok_or("write CHANNEL=CHANNEL:TIME, such as stable=beta:24h")?;
+    let channel = channel.parse().map_err(|error| format!("{error}"))?;
+    let on = on.parse().map_err(|error| format!("{error}"))?;
+    let seconds = u32::try_from(parse_seconds(time)?).map_err(|_| "that is too long".to_owned())?;
+    Ok((channel, Soak { on, seconds }))
+}
+
+fn parse_gate(text: &str) -> Result<(ChannelName, GateCode, Level), String> {
     let parts = text.split_once('=').and_then(|(what, level)| Some((what.rsplit_once('.')?, level)));
     let ((channel, gate), level) = parts.ok_or("write CHANNEL.GATE=LEVEL, such as stable.unsigned=block")?;
     let channel = channel.parse().map_err(|error| format!("{error}"))?;
@@ -134,6 +154,9 @@ fn render(look: &Look, rules: &AppRules) -> String {
             table.row([format!("{channel}.{gate}"), level.to_string()]);
         }
     }
+    for (channel, soak) in &rules.soak {
+        table.row([format!("{channel} soak"), format!("{} s on {}", soak.seconds, soak.on)]);
+    }
     for (channel, access) in &rules.access {
         table.row([format!("{channel} access"), access.to_string()]);
     }
@@ -149,7 +172,11 @@ mod tests {
     fn words_of_the_command_line_are_read_and_refused() {
         let allowed = (Platform::Android, Property::Ids, "com.acme=1".to_owned());
         assert_eq!(parse_value("android.ids=com.acme=1").unwrap(), allowed);
-        assert_eq!(parse_gate("stable.unsigned=block").unwrap().1, Gate::Unsigned);
+        assert_eq!(parse_gate("stable.macos-unsigned=block").unwrap().1.to_string(), "macos-unsigned");
+        assert_eq!(parse_soak("stable=beta:24h").unwrap().1, Soak { on: "beta".parse().unwrap(), seconds: 86_400 });
+        for bad in ["stable", "stable=beta", "stable=beta:soon", "Stable=beta:1h", "stable=:1h"] {
+            assert!(parse_soak(bad).is_err(), "{bad}");
+        }
         for bad in ["android.ids", "android=1", "phone.ids=1", "android.id=1", "android.ids="] {
             assert!(parse_value(bad).is_err(), "{bad}");
         }

@@ -105,7 +105,7 @@ pub(crate) struct Origin {
 /// # Errors
 /// Everything that is wrong, as `details.problems`; the first problem gives the code.
 pub(crate) fn plan_release(request: &PlanRequest) -> Result<Plan, CliError> {
-    let input = read::read_input(request)?;
+    let input = read::read_input(request, read::describes_release)?;
     let mut problems = Vec::new();
     let mut warnings = Vec::new();
     let header = input.dist_json.header().map_err(|found| problems.extend(found)).ok();
@@ -124,6 +124,32 @@ pub(crate) fn plan_release(request: &PlanRequest) -> Result<Plan, CliError> {
         Ok(plan)
     } else {
         Err(CliError::from_problems(&plan.label, &problems))
+    }
+}
+
+/// What a release is called and says, without its files.
+#[derive(Debug, Clone)]
+pub(crate) struct Outline {
+    /// The manifest's folder.
+    pub(crate) folder: PathBuf,
+    /// The fields of the whole release.
+    pub(crate) header: Header,
+    /// Release notes.
+    pub(crate) notes: Option<String>,
+}
+
+/// Reads the manifest and applies the flags; looks at no file but that of the notes.
+///
+/// # Errors
+/// Everything that is wrong, as `details.problems`; the first problem gives the code.
+pub(crate) fn plan_outline(request: &PlanRequest) -> Result<Outline, CliError> {
+    let input = read::read_input(request, read::names_release)?;
+    let mut problems = Vec::new();
+    let header = input.dist_json.header().map_err(|found| problems.extend(found)).ok();
+    let notes = notes::read_notes(&input).map_err(|problem| problems.push(problem)).ok().flatten();
+    match header.filter(|_| problems.is_empty()) {
+        Some(header) => Ok(Outline { folder: input.folder, header, notes }),
+        None => Err(CliError::from_problems(&input.label, &problems)),
     }
 }
 

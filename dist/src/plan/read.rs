@@ -34,7 +34,8 @@ pub(super) enum NotesFrom {
     Both,
 }
 
-pub(super) fn read_input(request: &PlanRequest) -> Result<Input, CliError> {
+/// Reads the manifest, which may be missing where the flags alone say enough, and puts the flags in place of its fields.
+pub(super) fn read_input(request: &PlanRequest, says_enough: fn(&PlanRequest) -> bool) -> Result<Input, CliError> {
     let path = request.manifest.clone().unwrap_or_else(|| PathBuf::from(FILE_NAME));
     let label = path.display().to_string();
     let flags = &request.overrides;
@@ -90,10 +91,15 @@ fn notes_from(dist_json: &DistJson, request: &PlanRequest, folder: &Path) -> Not
     }
 }
 
+/// Whether the flags alone name a release.
+pub(super) fn names_release(request: &PlanRequest) -> bool {
+    request.overrides.app.is_some() && request.overrides.version.is_some()
+}
+
 /// Whether the flags alone describe a release.
-fn says_enough(request: &PlanRequest) -> bool {
+pub(super) fn describes_release(request: &PlanRequest) -> bool {
     let flags = &request.overrides;
-    flags.app.is_some() && flags.version.is_some() && !(flags.artifacts.is_empty() && flags.links.is_empty())
+    names_release(request) && !(flags.artifacts.is_empty() && flags.links.is_empty())
 }
 
 fn is_missing(error: &io::Error) -> bool {

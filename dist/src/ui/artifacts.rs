@@ -1,8 +1,8 @@
 //! The files of a release, what is known of them and what speaks against them.
 
 use inspect::{Severity, Summary};
-use protocol::api::{ArtifactReport, GateResult};
-use protocol::{ArtifactLine, Level};
+use protocol::ArtifactLine;
+use protocol::api::ArtifactReport;
 
 use super::{Align, Look, Table, size};
 
@@ -78,14 +78,6 @@ pub(crate) fn severity(severity: Severity) -> &'static str {
         Severity::Warning => "warning",
         Severity::Info => "info",
     }
-}
-
-/// One line for each gate that says something.
-pub(crate) fn gates(results: &[GateResult]) -> String {
-    let told = results.iter().filter(|result| result.level != Level::Off);
-    told.map(|it| format!("  {:<5}  {} {}: {}\n", it.level, it.channel, it.gate, it.message))
-        .collect::<Vec<_>>()
-        .concat()
 }
 
 #[cfg(test)]

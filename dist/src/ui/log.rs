@@ -3,102 +3,202 @@
 use inspect::{Signing, Summary};
 use protocol::Platform;
 use protocol::api::Release;
+use unicode_width::UnicodeWidthStr;
 
-use super::table::printable;
-use super::{Align, Look, Table, size};
+use super::graph::{Graph, Rails};
+use super::line::Line;
+use super::look::Tone;
+use super::{Look, size};
 
-/// The log: two or three lines for each release.
-pub(crate) fn render_log(look: &Look, releases: &[Release]) -> String {
-    let mut text = String::new();
-    let widths = Widths::of(look, releases);
-    for (at, release) in releases.iter().enumerate() {
-        // The list is newest first: what a release grew by shows against the next one.
-        text.push_str(&entry(look, &widths, release, releases.get(at + 1)));
+/// How much is said of each release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Two lines, and the first of the notes.
+    Short,
+    /// One line.
+    OneLine,
+    /// Two lines, and all of the notes.
+    Notes,
+}
+
+/// Whether lines join each release to its parent, or one line goes through them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lines {
+    /// One line.
+    Straight,
+    /// To the parent.
+    Joined,
+}
+
+/// A log that is shown part by part. Its columns grow where a later part needs it.
+#[derive(Debug)]
+pub(crate) struct LogView {
+    look: Look,
+    detail: Detail,
+    graph: Option<Graph>,
+    name_width: usize,
+    channels_width: usize,
+    when_width: usize,
+}
+
+/// Least width of the column with channels.
+const CHANNELS: usize = 12;
+
+/// Most columns that channels take where a release has one line.
+const ONE_LINE_CHANNELS: usize = 24;
+
+impl LogView {
+    /// A log of which nothing was shown yet.
+    pub(crate) fn new(look: &Look, detail: Detail, lines: Lines) -> Self {
+        let graph = (lines == Lines::Joined).then(Graph::default);
+        Self { look: *look, detail, graph, name_width: 0, channels_width: CHANNELS, when_width: 0 }
     }
-    text
-}
 
-/// The log with one line for each release.
-pub(crate) fn render_oneline(look: &Look, releases: &[Release]) -> String {
-    let mut table = Table::new(&[
-        ("release", Align::Left),
-        ("id", Align::Left),
-        ("channels", Align::Left),
-        ("published", Align::Left),
-        ("by", Align::Left),
-        ("size", Align::Right),
-    ]);
-    for release in releases {
-        table.row([
-            release.name.to_string(),
-            release.id.short(),
-            channels(release),
-            look.when(release.published_at),
-            release.published_by.clone(),
-            size(release.size_bytes),
-        ]);
-    }
-    table.render(look)
-}
-
-/// How wide each column of the first lines is.
-struct Widths {
-    name: usize,
-    channels: usize,
-    when: usize,
-}
-
-impl Widths {
-    fn of(look: &Look, releases: &[Release]) -> Self {
-        let widest = |text: &dyn Fn(&Release) -> String| {
-            releases.iter().map(|release| text(release).chars().count()).max().unwrap_or_default()
-        };
-        Self {
-            name: widest(&|release| release.name.to_string()),
-            channels: widest(&channels).max(12),
-            when: widest(&|release| look.when(release.published_at)),
+    /// The next `count` of `releases`, newest first. Those after them are known and not shown yet: what a release grew by shows
+    /// against its parent.
+    pub(crate) fn render(&mut self, releases: &[Release], count: usize) -> String {
+        for release in releases.iter().take(count) {
+            self.name_width = self.name_width.max(release.name.as_str().width());
+            self.channels_width = self.channels_width.max(all_channels(release).width());
+            self.when_width = self.when_width.max(self.look.when(release.published_at).width());
         }
+        let mut text = String::new();
+        for (at, release) in releases.iter().enumerate().take(count) {
+            let rails = match &mut self.graph {
+                Some(graph) => graph.next(release.id, release.manifest.parent),
+                None => Rails { join: None, node: "● ".to_owned(), body: "│ ".to_owned() },
+            };
+            let parent = releases[at + 1..].iter().find(|other| Some(other.id) == release.manifest.parent);
+            text.push_str(&self.entry(&rails, release, parent));
+        }
+        text
+    }
+
+    fn entry(&self, rails: &Rails, release: &Release, parent: Option<&Release>) -> String {
+        let join = rails.join.iter().map(|join| Line::new().add(Tone::Muted, join));
+        let lines: Vec<Line> = match self.detail {
+            Detail::OneLine => join.chain([self.one_line(rails, release)]).collect(),
+            Detail::Short => {
+                let notes = first_line(release).map(|line| self.body(rails).add(Tone::Plain, line));
+                join.chain([self.head(rails, release)]).chain(self.facts(rails, release, parent)).chain(notes).collect()
+            }
+            Detail::Notes => {
+                let notes = release.manifest.notes.as_deref().map(str::trim).filter(|notes| !notes.is_empty());
+                let notes = notes.map(|notes| format!("\n{notes}\n")).unwrap_or_else(|| "\n".to_owned());
+                let said = notes.lines().map(|line| self.body(rails).add(Tone::Plain, line)).collect::<Vec<_>>();
+                let gap = (said.len() > 1).then(|| self.body(rails));
+                let head = join.chain([self.head(rails, release)]).chain(self.facts(rails, release, parent));
+                head.chain(said).chain(gap).collect()
+            }
+        };
+        lines.iter().map(|line| line.render(&self.look)).collect()
+    }
+
+    fn body(&self, rails: &Rails) -> Line {
+        Line::new().add(Tone::Muted, &rails.body).add(Tone::Plain, "  ")
+    }
+
+    fn head(&self, rails: &Rails, release: &Release) -> Line {
+        let start = Line::new().add(Tone::Plain, &rails.node).append(self.name(release)).append(id(release));
+        let when = self.look.when(release.published_at);
+        let end = Line::new()
+            .add(Tone::Plain, "  ")
+            .add(Tone::Plain, format!("{when:<width$}", width = self.when_width))
+            .add(Tone::Plain, format!("  {}", release.published_by));
+        let taken = start.width() + end.width();
+        let room = self.look.width.map_or(usize::MAX, |width| usize::from(width).saturating_sub(taken));
+        let width = self.channels_width.min(room.max(CHANNELS));
+        let column = start.width() + width;
+        start.add(Tone::Accent, channels(release, width)).pad_to(column).append(end)
+    }
+
+    fn one_line(&self, rails: &Rails, release: &Release) -> Line {
+        let when = format!("{:<width$}", self.look.when(release.published_at), width = self.when_width);
+        let line = Line::new().add(Tone::Plain, &rails.node).append(self.name(release)).append(id(release));
+        let line = line.add(Tone::Plain, when).add(Tone::Plain, "  ");
+        let channels = match all_channels(release).is_empty() {
+            true => Line::new(),
+            false => Line::new()
+                .add(Tone::Accent, format!("({})", channels(release, ONE_LINE_CHANNELS)))
+                .add(Tone::Plain, " "),
+        };
+        line.append(channels).add(Tone::Plain, first_line(release).unwrap_or_default())
+    }
+
+    fn name(&self, release: &Release) -> Line {
+        let tone = if release.revoked.is_some() { Tone::Struck } else { Tone::Strong };
+        Line::new().add(tone, release.name.as_str()).pad_to(self.name_width + 2)
+    }
+
+    /// Platforms, size, growth and source on one line, or on two where one is too narrow.
+    fn facts(&self, rails: &Rails, release: &Release, parent: Option<&Release>) -> Vec<Line> {
+        let column = self.look.width.map_or(50, |width| usize::from(width).saturating_sub(30).clamp(30, 70));
+        let platforms = self.body(rails).append(platforms(release)).pad_to(column).add(Tone::Plain, " ");
+        let sizes = Line::new().add(Tone::Plain, format!("{:>10}", size(release.size_bytes)));
+        let growth = parent.map(|parent| growth(release, parent)).unwrap_or_default();
+        let sizes = sizes.add(Tone::Plain, format!("   {growth:<12}"));
+        let whole = platforms.clone().append(sizes.clone());
+        if !whole.fits(&self.look) {
+            return vec![platforms, self.body(rails).append(sizes)];
+        }
+        let with_source = whole.clone().append(source(release));
+        vec![if with_source.fits(&self.look) { with_source } else { whole }]
     }
 }
 
-fn entry(look: &Look, widths: &Widths, release: &Release, before: Option<&Release>) -> String {
-    let name = format!("{:<width$}", release.name, width = widths.name);
-    let channels = format!("{:<width$}", channels(release), width = widths.channels);
-    let when = format!("{:<width$}", look.when(release.published_at), width = widths.when);
-    let id = look.dim(&release.id.short());
-    let head = format!("● {}  {id}  {channels}  {when}  {}", look.bold(&name), printable(&release.published_by));
-    let facts = format!("{:<46}{:>11}   {}", platforms(release), size(release.size_bytes), growth(release, before));
-    let notes = first_line(release).map(|line| format!("│   {}\n", cut(line, look.width)));
-    format!("{}\n│   {}\n{}", head.trim_end(), facts.trim_end(), notes.unwrap_or_default())
+fn id(release: &Release) -> Line {
+    Line::new().add(Tone::Muted, release.id.short()).add(Tone::Plain, "  ")
 }
 
-fn channels(release: &Release) -> String {
+/// One that is revoked is on no channel, and says so where the stroke through its name is not seen.
+fn all_channels(release: &Release) -> String {
+    if release.revoked.is_some() {
+        return "revoked".to_owned();
+    }
     release.channels.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn platforms(release: &Release) -> String {
+/// The channels that fit so many columns, and how many more there are: `beta, nightly +3`.
+fn channels(release: &Release, columns: usize) -> String {
+    let all = all_channels(release);
+    if all.width() <= columns {
+        return all;
+    }
+    let shown = |count: usize| {
+        let names: Vec<&str> = release.channels[..count].iter().map(|name| name.as_str()).collect();
+        format!("{} +{}", names.join(", "), release.channels.len() - count)
+    };
+    let fitting = (1..release.channels.len()).rev().map(shown).find(|text| text.width() <= columns);
+    fitting.unwrap_or_else(|| format!("{} channels", release.channels.len()))
+}
+
+fn platforms(release: &Release) -> Line {
     let mut platforms: Vec<Platform> = release.manifest.artifacts.iter().map(|line| line.platform).collect();
     platforms.dedup();
-    let marked = |platform: &Platform| format!("{}{}", display_name(*platform), mark(release, *platform));
-    let marked: Vec<String> = platforms.iter().map(marked).collect();
-    if marked.is_empty() { "links only".to_owned() } else { marked.join("  ") }
+    let mut line = Line::new();
+    for (at, platform) in platforms.iter().enumerate() {
+        let (tone, mark) = mark(release, *platform);
+        let gap = if at == 0 { "" } else { "  " };
+        line = line.add(Tone::Plain, format!("{gap}{}", display_name(*platform))).add(tone, mark);
+    }
+    if platforms.is_empty() { line.add(Tone::Muted, "links only") } else { line }
 }
 
 /// What is to be said of a platform's files at a glance; nothing where nobody has looked into them.
-fn mark(release: &Release, platform: Platform) -> &'static str {
+fn mark(release: &Release, platform: Platform) -> (Tone, &'static str) {
     let summaries: Vec<&Summary> =
         release.reports.iter().filter(|it| it.platform == platform).filter_map(|it| it.summary.as_ref()).collect();
     let is_any = |signing: Signing| summaries.iter().any(|summary| summary.signing == signing);
     if is_any(Signing::Invalid) {
-        " ! signature wrong"
+        (Tone::Bad, " ! signature wrong")
     } else if is_any(Signing::Unsigned) {
-        " ! unsigned"
+        (Tone::Warn, " ! unsigned")
     } else if is_any(Signing::AdHoc) {
-        " ! ad hoc"
+        (Tone::Warn, " ! ad hoc")
     } else if is_any(Signing::Signed) {
-        " ✓"
+        (Tone::Good, " ✓")
     } else {
-        ""
+        (Tone::Plain, "")
     }
 }
 
@@ -114,13 +214,26 @@ fn display_name(platform: Platform) -> &'static str {
     }
 }
 
-fn growth(release: &Release, before: Option<&Release>) -> String {
-    let Some(before) = before else { return String::new() };
-    match release.size_bytes.cmp(&before.size_bytes) {
-        std::cmp::Ordering::Equal => String::new(),
-        std::cmp::Ordering::Greater => format!("+{}", size(release.size_bytes - before.size_bytes)),
-        std::cmp::Ordering::Less => format!("−{}", size(before.size_bytes - release.size_bytes)),
+fn growth(release: &Release, parent: &Release) -> String {
+    signed_size(i128::from(release.size_bytes) - i128::from(parent.size_bytes)).unwrap_or_default()
+}
+
+/// `+1.2 MiB` or `−1.2 MiB`; `None` for nothing.
+pub(crate) fn signed_size(delta: i128) -> Option<String> {
+    let bytes = u64::try_from(delta.unsigned_abs()).unwrap_or(u64::MAX);
+    match delta.signum() {
+        0 => None,
+        1 => Some(format!("+{}", size(bytes))),
+        _ => Some(format!("−{}", size(bytes))),
     }
+}
+
+/// Commit and branch that it was built from.
+fn source(release: &Release) -> Line {
+    let source = &release.manifest.source;
+    let commit = source.commit.as_deref().map(|commit| commit.chars().take(7).collect::<String>());
+    let told: Vec<String> = [commit, source.branch.clone()].into_iter().flatten().collect();
+    Line::new().add(Tone::Muted, format!("  {}", told.join(" ")))
 }
 
 /// The first line of the notes that says something, without the marks of a heading.
@@ -129,118 +242,5 @@ fn first_line(release: &Release) -> Option<&str> {
     notes.lines().map(|line| line.trim_start_matches('#').trim()).find(|line| !line.is_empty())
 }
 
-fn cut(line: &str, width: Option<u16>) -> String {
-    let line = printable(line);
-    let room = width.map_or(usize::MAX, |width| usize::from(width).saturating_sub(4));
-    if line.chars().count() <= room { line } else { line.chars().take(room.saturating_sub(1)).chain(['…']).collect() }
-}
-
 #[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-    use protocol::api::ArtifactReport;
-    use protocol::manifest::{SCHEMA, Source};
-    use protocol::{ArtifactLine, Digest, Kind, ReleaseManifest};
-
-    use super::super::Times;
-    use super::*;
-
-    fn line(platform: &str, kind: &str, size: u64) -> ArtifactLine {
-        ArtifactLine {
-            platform: platform.parse().unwrap(),
-            arch: "universal".parse().unwrap(),
-            kind: kind.parse().unwrap(),
-            filename: format!("acme.{kind}").parse().unwrap(),
-            size,
-            sha256: Digest::of(kind.as_bytes()),
-        }
-    }
-
-    /// Apple's files are signed, the APK is not, nothing is known of the App Bundle.
-    fn report(line: &ArtifactLine) -> ArtifactReport {
-        let signing = if line.kind == Kind::Ipa { Signing::Signed } else { Signing::Unsigned };
-        ArtifactReport {
-            platform: line.platform,
-            filename: line.filename.clone(),
-            sha256: line.sha256,
-            summary: (line.kind != Kind::Aab).then(|| Summary { signing, ..Summary::default() }),
-            findings: Vec::new(),
-        }
-    }
-
-    fn release(
-        version: &str,
-        build: &str,
-        channels: &[&str],
-        at: &str,
-        size_bytes: u64,
-        notes: Option<&str>,
-    ) -> Release {
-        let manifest = ReleaseManifest {
-            schema: SCHEMA.to_owned(),
-            app: "acme".parse().unwrap(),
-            version: version.parse().unwrap(),
-            build: Some(build.parse().unwrap()),
-            parent: None,
-            created_at: Timestamp::UNIX_EPOCH,
-            source: Source::default(),
-            notes: notes.map(str::to_owned),
-            artifacts: vec![line("ios", "ipa", 1), line("android", "apk", 2), line("android", "aab", 2)],
-            links: Vec::new(),
-        };
-        Release {
-            app: manifest.app.clone(),
-            id: manifest.id(),
-            name: manifest.name(),
-            published_at: at.parse().unwrap(),
-            published_by: "ci-main".to_owned(),
-            channels: channels.iter().map(|name| name.parse().unwrap()).collect(),
-            size_bytes,
-            reports: manifest.artifacts.iter().map(report).collect(),
-            manifest,
-        }
-    }
-
-    fn history() -> Vec<Release> {
-        vec![
-            release(
-                "2.4.0",
-                "241",
-                &["beta", "nightly"],
-                "2026-11-22T10:00:00Z",
-                433_270_784,
-                Some(
-                    "# Fix login on iOS 18, and a few more things that make this first line longer than a terminal is\n\nMore",
-                ),
-            ),
-            release("2.3.9", "238", &["stable"], "2026-11-16T10:00:00Z", 432_013_312, None),
-        ]
-    }
-
-    fn look() -> Look {
-        let now = "2026-11-22T12:00:00Z".parse().unwrap();
-        Look { now, times: Times::Relative, width: Some(80), colour: false }
-    }
-
-    #[test]
-    fn the_log_is_a_history() {
-        let text = render_log(&look(), &history());
-        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-        insta::assert_snapshot!(text, @r"
-        ● 2.4.0+241  d698c8e1dfa7  beta, nightly  2 hours ago  ci-main
-        │   iOS ✓  Android ! unsigned                       413.2 MiB   +1.2 MiB
-        │   Fix login on iOS 18, and a few more things that make this first line longer…
-        ● 2.3.9+238  572c2416beeb  stable         6 days ago   ci-main
-        │   iOS ✓  Android ! unsigned                       412.0 MiB
-        ");
-    }
-
-    #[test]
-    fn the_log_fits_one_line_each() {
-        insta::assert_snapshot!(render_oneline(&look(), &history()), @r"
-        release    id            channels       published    by            size
-        2.4.0+241  d698c8e1dfa7  beta, nightly  2 hours ago  ci-main  413.2 MiB
-        2.3.9+238  572c2416beeb  stable         6 days ago   ci-main  412.0 MiB
-        ");
-    }
-}
+mod tests;

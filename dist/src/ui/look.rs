@@ -1,6 +1,6 @@
 //! What rendering depends on: the time, the width, colours. Handed in, so that rendering stays pure.
 
-use anstyle::{Effects, Style};
+use anstyle::{AnsiColor, Effects, Style};
 use jiff::Timestamp;
 
 /// How times are written.
@@ -25,6 +25,44 @@ pub(crate) struct Look {
     pub(crate) colour: bool,
 }
 
+/// How a piece of text stands out. What it says, it says without colour too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// Not at all.
+    #[default]
+    Plain,
+    /// What matters.
+    Strong,
+    /// What may be passed over.
+    Muted,
+    /// Names of channels: where something is live.
+    Accent,
+    /// As it should be; added.
+    Good,
+    /// Worth a look; changed.
+    Warn,
+    /// Wrong; removed.
+    Bad,
+    /// What holds no more.
+    Struck,
+}
+
+impl Tone {
+    fn style(self) -> Style {
+        let colour = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
+        match self {
+            Tone::Plain => Style::new(),
+            Tone::Strong => Style::new().effects(Effects::BOLD),
+            Tone::Muted => Style::new().effects(Effects::DIMMED),
+            Tone::Accent => colour(AnsiColor::Cyan),
+            Tone::Good => colour(AnsiColor::Green),
+            Tone::Warn => colour(AnsiColor::Yellow),
+            Tone::Bad => colour(AnsiColor::Red),
+            Tone::Struck => Style::new().effects(Effects::STRIKETHROUGH),
+        }
+    }
+}
+
 const SECONDS: &[(i64, &str)] =
     &[(365 * 86_400, "year"), (30 * 86_400, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute")];
 
@@ -39,16 +77,17 @@ impl Look {
 
     /// Text that matters.
     pub(crate) fn bold(&self, text: &str) -> String {
-        self.styled(text, Effects::BOLD)
+        self.tone(Tone::Strong, text)
     }
 
     /// Text that may be passed over.
     pub(crate) fn dim(&self, text: &str) -> String {
-        self.styled(text, Effects::DIMMED)
+        self.tone(Tone::Muted, text)
     }
 
-    fn styled(&self, text: &str, effects: Effects) -> String {
-        let style = Style::new().effects(effects);
+    /// Text that stands out so.
+    pub(crate) fn tone(&self, tone: Tone, text: &str) -> String {
+        let style = tone.style();
         if self.colour && !text.is_empty() { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use protocol::ErrorCode;
 use serde::Serialize;
 
-use super::Look;
+use super::{Look, Pager, Paging};
 use crate::error::CliError;
 
 /// Who reads the answer.
@@ -24,6 +24,8 @@ pub(crate) struct Output {
     pub(crate) format: Format,
     /// How they look to a person.
     pub(crate) look: Look,
+    /// Whether long ones are shown a screen at a time.
+    pub(crate) paging: Paging,
 }
 
 impl Output {
@@ -38,6 +40,21 @@ impl Output {
     ) -> Result<(), CliError> {
         match self.format {
             Format::Human => write_stdout(&render(&self.look, document)),
+            Format::Json => write_json(document),
+        }
+    }
+
+    /// As [`Output::answer`], and a screen at a time where a person reads it on a terminal.
+    ///
+    /// # Errors
+    /// As [`Output::answer`].
+    pub(crate) fn answer_paged<T: Serialize>(
+        &self,
+        document: &T,
+        render: impl FnOnce(&Look, &T) -> String,
+    ) -> Result<(), CliError> {
+        match self.format {
+            Format::Human => Pager::open(self.paging).write(&render(&self.look, document)).map(|_| ()),
             Format::Json => write_json(document),
         }
     }

@@ -27,7 +27,7 @@ pub(crate) fn render_error(look: &Look, error: &CliError) -> String {
         list(several.iter().map(problem)),
         list(differences(error).iter().map(difference)),
         findings(look, &facts::<ArtifactReport>(error, "artifacts")),
-        gates(&facts::<GateResult>(error, "gates")),
+        gates(look, &facts::<GateResult>(error, "gates")),
         list(candidates(error, hint).into_iter().map(|candidate| format!("  {candidate}\n"))),
         hint.map(|hint| format!("{} {}\n", look.bold("hint:"), printable(hint))).unwrap_or_default(),
         error.request_id().map(|id| format!("request: {}\n", printable(id))).unwrap_or_default(),

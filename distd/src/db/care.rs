@@ -161,13 +161,14 @@ pub(crate) fn expired_artifacts(connection: &Connection) -> DbResult<Vec<Digest>
     statement.query_and_then([], |row| parse(row, "sha256"))?.collect()
 }
 
-/// What refs point at, and what reflogs since `since` say they pointed at, that is not a release in the index.
+/// What refs point at, and what reflogs since `since` say they pointed at, that is not a release in the index. A staged part
+/// that was replaced or has expired is wanted by nobody.
 pub(crate) fn unindexed_targets(connection: &Connection, since: Timestamp) -> DbResult<Vec<Digest>> {
     let mut statement = connection.prepare_cached(
         "SELECT DISTINCT target FROM (
            SELECT app, target FROM refs
-           UNION ALL SELECT app, new FROM reflog WHERE new IS NOT NULL AND at >= ?1
-           UNION ALL SELECT app, old FROM reflog WHERE old IS NOT NULL AND at >= ?1) t
+           UNION ALL SELECT app, new FROM reflog WHERE new IS NOT NULL AND at >= ?1 AND ref NOT GLOB 'staging/*'
+           UNION ALL SELECT app, old FROM reflog WHERE old IS NOT NULL AND at >= ?1 AND ref NOT GLOB 'staging/*') t
          WHERE NOT EXISTS (SELECT 1 FROM releases r WHERE r.app = t.app AND r.id = t.target)",
     )?;
     statement.query_and_then([time(since)], |row| parse(row, "target"))?.collect()

@@ -8,6 +8,8 @@ const STEPS: &[&[&str]] = &[
     &[include_str!("reports.sql")],
     &[include_str!("publishers.sql")],
     &[include_str!("care.sql")],
+    &[refs::sqlite::SCHEMA_2],
+    &[include_str!("history.sql")],
 ];
 
 /// Why the tables cannot be brought to this version.

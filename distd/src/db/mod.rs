@@ -11,9 +11,12 @@ mod convert;
 pub(crate) mod links;
 mod migrate;
 pub(crate) mod objects;
+pub(crate) mod pins;
 pub(crate) mod publishers;
 pub(crate) mod releases;
 pub(crate) mod reports;
+pub(crate) mod revocations;
+pub(crate) mod stages;
 pub(crate) mod tokens;
 
 use std::path::{Path, PathBuf};

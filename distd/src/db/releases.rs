@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use protocol::api::ReleaseRef;
 use protocol::manifest::ArtifactLine;
-use protocol::{AppSlug, ReleaseId, ReleaseManifest, ReleaseName};
+use protocol::{AppSlug, Platform, ReleaseId, ReleaseManifest, ReleaseName};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::convert::{DbResult, integer, parse, parse_opt, time, unsigned};
@@ -27,6 +27,29 @@ impl ReleaseRow {
         ReleaseRef { id: self.id, name: self.name.clone() }
     }
 }
+
+/// Which releases are wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Filter {
+    /// Only with an artifact for this platform.
+    pub(crate) platform: Option<Platform>,
+    /// Only published then or later.
+    pub(crate) since: Option<Timestamp>,
+}
+
+impl Filter {
+    /// Whether a release is not too old.
+    pub(crate) fn is_recent(self, row: &ReleaseRow) -> bool {
+        self.since.is_none_or(|since| row.published_at >= since)
+    }
+}
+
+const PARENT: &str = "SELECT parent FROM releases WHERE app = ?1 AND id = ?2";
+const HAS_PLATFORM: &str = "SELECT EXISTS (SELECT 1 FROM artifacts WHERE app = ?1 AND release = ?2 AND platform = ?3)";
+const LIST: &str = "SELECT seq, id, name, parent, size_bytes, published_at, published_by FROM releases
+    WHERE app = ?1 AND seq < ?2 AND (?4 IS NULL OR EXISTS
+        (SELECT 1 FROM artifacts WHERE artifacts.app = ?1 AND release = releases.id AND platform = ?4))
+    ORDER BY seq DESC LIMIT ?3";
 
 const COLUMNS: &str = "seq, id, name, parent, size_bytes, published_at, published_by";
 
@@ -94,6 +117,38 @@ pub(crate) fn find(connection: &Connection, app: &AppSlug, id: &ReleaseId) -> Db
     statement.query_row([app.as_str(), &id.to_string()], |row| Ok(read(row))).optional()?.transpose()
 }
 
+/// The parent of a release; `None` also where there is no such release.
+pub(crate) fn parent(connection: &Connection, app: &AppSlug, id: &ReleaseId) -> DbResult<Option<ReleaseId>> {
+    let mut statement = connection.prepare_cached(PARENT)?;
+    let found = statement.query_row([app.as_str(), &id.to_string()], |row| Ok(parse_opt(row, "parent")));
+    found.optional()?.transpose().map(Option::flatten)
+}
+
+/// Whether a release has an artifact for a platform.
+pub(crate) fn has_platform(
+    connection: &Connection,
+    app: &AppSlug,
+    id: &ReleaseId,
+    platform: Platform,
+) -> DbResult<bool> {
+    let mut statement = connection.prepare_cached(HAS_PLATFORM)?;
+    Ok(statement.query_row([app.as_str(), &id.to_string(), platform.as_str()], |row| row.get(0))?)
+}
+
+/// Releases whose id begins with `prefix`, at most `limit`.
+pub(crate) fn find_by_prefix(
+    connection: &Connection,
+    app: &AppSlug,
+    prefix: &str,
+    limit: u32,
+) -> DbResult<Vec<ReleaseRow>> {
+    // Every digit sorts before `g`, so the range holds exactly the ids that begin with the prefix.
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM releases WHERE app = ?1 AND id >= ?2 AND id < ?2 || 'g' ORDER BY id LIMIT ?3"
+    ))?;
+    statement.query_and_then(params![app.as_str(), prefix, limit], read)?.collect()
+}
+
 /// The artifacts of a release, in the order of its manifest.
 pub(crate) fn artifacts(connection: &Connection, app: &AppSlug, id: &ReleaseId) -> DbResult<Vec<ArtifactLine>> {
     let mut statement = connection.prepare_cached(
@@ -112,32 +167,17 @@ pub(crate) fn artifacts(connection: &Connection, app: &AppSlug, id: &ReleaseId) 
     statement.query_and_then([app.as_str(), &id.to_string()], read)?.collect()
 }
 
-/// Releases whose id begins with `prefix`, at most `limit`.
-pub(crate) fn find_by_prefix(
-    connection: &Connection,
-    app: &AppSlug,
-    prefix: &str,
-    limit: u32,
-) -> DbResult<Vec<ReleaseRow>> {
-    // Every digit sorts before `g`, so the range holds exactly the ids that begin with the prefix.
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM releases WHERE app = ?1 AND id >= ?2 AND id < ?2 || 'g' ORDER BY id LIMIT ?3"
-    ))?;
-    statement.query_and_then(params![app.as_str(), prefix, limit], read)?.collect()
-}
-
-/// Releases newest first, before `before` where it is given.
+/// Releases newest first, before `before` where it is given, with an artifact for `platform` where it is given.
 pub(crate) fn list(
     connection: &Connection,
     app: &AppSlug,
     before: Option<u64>,
+    platform: Option<Platform>,
     limit: u32,
 ) -> DbResult<Vec<ReleaseRow>> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM releases WHERE app = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3"
-    ))?;
+    let mut statement = connection.prepare_cached(LIST)?;
     let before = before.map_or(i64::MAX, integer);
-    statement.query_and_then(params![app.as_str(), before, limit], read)?.collect()
+    statement.query_and_then(params![app.as_str(), before, limit, platform.map(Platform::as_str)], read)?.collect()
 }
 
 fn read(row: &Row<'_>) -> DbResult<ReleaseRow> {
@@ -150,4 +190,32 @@ fn read(row: &Row<'_>) -> DbResult<ReleaseRow> {
         published_at: parse(row, "published_at")?,
         published_by: row.get("published_by")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a log asks for each release is answered from an index, however many there are.
+    #[test]
+    fn no_question_of_a_log_reads_a_whole_table() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("schema.sql")).unwrap();
+        let check = |sql: &str, expect: &[&str]| {
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let parameters = rusqlite::params_from_iter(vec!["1"; statement.parameter_count()]);
+            let plan: Vec<String> =
+                statement.query_map(parameters, |row| row.get("detail")).unwrap().collect::<Result<_, _>>().unwrap();
+            assert!(!plan.iter().any(|line| line.contains("SCAN") && line.contains("releases")), "{plan:?}");
+            assert!(expect.iter().all(|part| plan.iter().any(|line| line.contains(part))), "{plan:?}");
+        };
+        let by_key = "SEARCH releases USING INDEX sqlite_autoindex_releases_1 (app=? AND id=?)";
+        check(
+            LIST,
+            &["SEARCH releases USING INDEX releases_by_age (app=? AND seq<?)", "SEARCH artifacts USING PRIMARY KEY"],
+        );
+        check(&format!("SELECT {COLUMNS} FROM releases WHERE app = ?1 AND id = ?2"), &[by_key]);
+        check(PARENT, &[by_key]);
+        check(HAS_PLATFORM, &["SEARCH artifacts USING PRIMARY KEY (app=? AND release=?)"]);
+    }
 }

@@ -174,6 +174,10 @@ fn classify(error: &OpError) -> (StatusCode, ErrorCode) {
         OpError::PublisherInvalid(_) => (Status::UNPROCESSABLE_ENTITY, Code::PublisherInvalid),
         OpError::PublisherNotFound { .. } => (Status::NOT_FOUND, Code::PublisherNotFound),
         OpError::GateBlocked { .. } => (Status::FORBIDDEN, Code::GateBlocked),
+        OpError::ChannelPinned { .. } => (Status::FORBIDDEN, Code::ChannelPinned),
+        OpError::ReleaseRevoked { .. } => (Status::GONE, Code::ReleaseRevoked),
+        OpError::ReleaseLive { .. } => (Status::CONFLICT, Code::ReleaseLive),
+        OpError::StageMismatch { .. } => (Status::CONFLICT, Code::StageMismatch),
         OpError::NoSpace { .. } => (Status::INSUFFICIENT_STORAGE, Code::InsufficientStorage),
         OpError::UploadStalled(_) | OpError::UploadCut(_) => (Status::REQUEST_TIMEOUT, Code::RequestTimeout),
         OpError::ObjectDamaged { .. } => (Status::INTERNAL_SERVER_ERROR, Code::ObjectDamaged),
@@ -222,6 +226,10 @@ fn hint(error: &OpError) -> Option<String> {
                 .to_owned(),
         ),
         OpError::GateBlocked { app, .. } => Some(format!("dist app rules {app} shows what each channel asks")),
+        OpError::ChannelPinned { app, channel, .. } => Some(format!("let it move again: dist unpin {app}@{channel}")),
+        OpError::ReleaseRevoked { app, .. } => Some(format!("take another release; dist restore {app}@REV undoes it")),
+        OpError::ReleaseLive { .. } => Some("give --rollback to take these channels back and pin them".to_owned()),
+        OpError::StageMismatch { app, .. } => Some(format!("dist ci status {app} shows what is staged")),
         OpError::LinkNotAllowed { app, channel } => {
             Some(format!("open it first: dist app access {app} link --channel {channel}"))
         }
@@ -273,6 +281,10 @@ fn details(error: OpError) -> Value {
         }
         OpError::ArtifactRefused { reports, .. } => json!({ "artifacts": reports }),
         OpError::GateBlocked { results, .. } => json!({ "gates": results }),
+        OpError::ChannelPinned { at, pin, results, .. } => json!({ "at": at, "pin": pin, "gates": results }),
+        OpError::ReleaseRevoked { revocation, .. } => json!({ "revoked": revocation }),
+        OpError::ReleaseLive { channels, .. } => json!({ "channels": channels }),
+        OpError::StageMismatch { staged, missing, .. } => json!({ "staged": staged, "missing": missing }),
         OpError::ReleaseExists { existing, difference, .. } => {
             json!({ "existing": existing, "difference": difference })
         }

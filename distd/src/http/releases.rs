@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use protocol::api::{LogQuery, PageQuery, RefsAnswer, Release, ReleasePage};
+use protocol::api::{LogQuery, PageQuery, RefsAnswer, ReleasePage, ShownRelease};
 use protocol::{AppSlug, ErrorBody, Revision};
 
 use super::error::ApiError;
@@ -41,18 +41,18 @@ pub(super) async fn list(
 /// public.
 #[utoipa::path(get, path = "/api/v1/apps/{app}/releases/{revision}", tag = "releases", operation_id = "releases_show", extensions(("x-requires" = json!("read:{app}"))),
     params(("app" = String, Path), ("revision" = String, Path)), security((), ("token" = [])),
-    responses((status = 200, body = Release), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    responses((status = 200, body = ShownRelease), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub(super) async fn show(
     State(server): State<Server>,
     caller: Caller,
     Params((app, revision)): Params<(AppSlug, String)>,
-) -> Answer<Release> {
+) -> Answer<ShownRelease> {
     let revision: Revision = revision.parse().map_err(|error| ApiError::from(OpError::RevisionInvalid(error)))?;
-    Ok(Json(ops::releases::show(&server, caller, app, revision).await?))
+    Ok(Json(ops::releases::show_with_stays(&server, caller, app, revision).await?))
 }
 
-/// A release and its parents, nearest first. Needs `read:APP` unless the app is public.
+/// A release and its parents, nearest first; a range `A..B`; or every release, newest first. Needs `read:APP` unless the app is public.
 #[utoipa::path(get, path = "/api/v1/apps/{app}/log", tag = "releases", operation_id = "releases_log", extensions(("x-requires" = json!("read:{app}"))),
     params(("app" = String, Path), LogQuery), security((), ("token" = [])),
     responses((status = 200, body = ReleasePage), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
@@ -63,5 +63,5 @@ pub(super) async fn log(
     Params(app): Params<AppSlug>,
     QueryOf(query): QueryOf<LogQuery>,
 ) -> Answer<ReleasePage> {
-    Ok(Json(ops::releases::log(&server, caller, app, query).await?))
+    Ok(Json(ops::log::log(&server, caller, app, query).await?))
 }

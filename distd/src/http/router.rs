@@ -9,7 +9,8 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use super::{
-    apps, audit, care, channels, health, layer, links, objects, openapi, publishers, push, releases, reports, tokens,
+    apps, audit, care, channels, compare, health, layer, links, objects, openapi, promotion, publishers, push,
+    releases, reports, staging, tokens,
 };
 use crate::{Server, web};
 
@@ -33,6 +34,7 @@ pub(super) fn api() -> OpenApiRouter<Server> {
         .routes(routes!(releases::list))
         .routes(routes!(releases::show))
         .routes(routes!(releases::log))
+        .routes(routes!(compare::compare))
         .routes(routes!(reports::show))
         .routes(routes!(reports::icon))
         .routes(routes!(channels::list))
@@ -40,6 +42,13 @@ pub(super) fn api() -> OpenApiRouter<Server> {
         .routes(routes!(channels::reflog))
         .routes(routes!(channels::promote))
         .routes(routes!(channels::rollback))
+        .routes(routes!(promotion::plan))
+        .routes(routes!(promotion::pin, promotion::unpin))
+        .routes(routes!(promotion::revoke))
+        .routes(routes!(promotion::restore))
+        .routes(routes!(staging::list))
+        .routes(routes!(staging::put))
+        .routes(routes!(staging::finalize))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(tokens::rotate))

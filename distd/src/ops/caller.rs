@@ -15,6 +15,9 @@ use crate::db::{self, audit::NewEvent};
 /// The name in the audit log of a command on the data directory itself.
 const LOCAL: &str = "local";
 
+/// The name in reflogs and in the audit log of what the server does by itself.
+const SERVER: &str = "distd";
+
 /// Who asks: the holder of a token, someone without one, or an administrator on the machine.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -53,6 +56,11 @@ impl Caller {
     /// An administrator who has the data directory itself.
     pub fn local() -> Self {
         Self { actor: LOCAL.to_owned(), scopes: vec![Scope::admin()], ..Self::anonymous() }
+    }
+
+    /// The server itself, where it does something that nobody asked for just then.
+    pub(super) fn server() -> Self {
+        Self { actor: SERVER.to_owned(), ..Self::anonymous() }
     }
 
     /// The holder of a token.

@@ -4,15 +4,16 @@ use protocol::api::{
     AuditAction, Channel, Channels, ExpectedRelease, Moved, PromoteRequest, ReflogLine, ReflogPage, ReleaseRef,
 };
 use protocol::scope::Need;
-use protocol::{AppSlug, ChannelName, RefName, ReleaseId};
+use protocol::{AppSlug, ChannelName, GateCode, RefName, ReleaseId};
 use refs::sqlite::{Action, ApplyError, Change, Edit, Expected, LogLine, Ref, RefKind, ReflogEntry};
 use rusqlite::{Connection, Transaction};
 use serde_json::json;
 
 use super::caller::Record;
+use super::gates::{self, Ground, Judged};
 use super::page::Page;
 use super::resolve::{channel_names, closest, load, resolve};
-use super::{Caller, OpError, check_reason, gates, release_id};
+use super::{Caller, OpError, check_reason, release_id};
 use crate::Server;
 use crate::db;
 
@@ -80,7 +81,13 @@ pub(crate) async fn promote(
 ) -> Result<Moved, OpError> {
     caller.require(Need::Promote(&app, &channel))?;
     let reason = check_reason(request.reason)?;
-    let at = server.clock.now();
+    if !request.overrides.is_empty() {
+        caller.require(Need::Override(&app, &channel))?;
+        if reason.is_none() {
+            return Err(OpError::RequestInvalid("overriding a gate takes a reason".to_owned()));
+        }
+    }
+    let (store, at) = (server.store.clone(), server.clock.now());
     server
         .db
         .write(move |tx| {
@@ -92,11 +99,45 @@ pub(crate) async fn promote(
                 ExpectedRelease::Release(id) => Expected::MustExistAndMatch(id.into()),
             };
             let line = LogLine { actor: caller.actor(), action: Action::Promote, reason: reason.as_deref(), at };
-            let gates = gates::pass(tx, &app, &channel, to.id)?;
+            let judged = gates::judge(Ground { connection: tx, store: &store, app: &app, now: at }, &channel, to.id)?;
+            // Where the channel was moved by someone else, that is the news, not what the gates would have said.
             let moved = move_channel(tx, &caller, &app, channel, to.to_ref(), expected, &line)?;
-            Ok(Moved { gates, ..moved })
+            if moved.from.as_ref().is_some_and(|from| from.id == to.id) {
+                return Ok(Moved { pin: db::pins::find(tx, &app, &moved.channel)?, ..moved });
+            }
+            if let Some(refusal) = judged.refusal(&request.overrides) {
+                return Err(refusal);
+            }
+            let moved = record_overrides(tx, &caller, &app, (moved, judged), &request.overrides, &line)?;
+            Ok(Moved { pin: db::pins::find(tx, &app, &moved.channel)?, ..moved })
         })
         .await
+}
+
+/// Notes the gates that would have kept a release off a channel.
+fn record_overrides(
+    tx: &Transaction<'_>,
+    caller: &Caller,
+    app: &AppSlug,
+    (moved, judged): (Moved, Judged),
+    overrides: &[GateCode],
+    line: &LogLine<'_>,
+) -> Result<Moved, OpError> {
+    let overridden = judged.overridden(overrides);
+    if !overridden.is_empty() {
+        let record = Record {
+            action: AuditAction::GateOverride,
+            app: Some(app),
+            subject: RefName::Channel(moved.channel.clone()).to_string(),
+            old: moved.from.as_ref().map(|from| from.id.to_string()),
+            new: Some(moved.to.id.to_string()),
+            reason: line.reason,
+            details: json!({ "overridden": overridden }),
+        };
+        caller.record(tx, line.at, record)?;
+    }
+    let overridden = overridden.iter().map(|result| result.gate).collect();
+    Ok(Moved { gates: judged.report.gates, passed: judged.report.passed, overridden, ..moved })
 }
 
 /// Moves a channel and records it. Nothing is written where the channel is there already.
@@ -114,7 +155,7 @@ pub(super) fn move_channel(
     let changes = apply(tx, app, &[edit], line)?;
     let from = changes[0].old.map(|old| release_ref(tx, app, release_id(old))).transpose()?;
     if changes[0].is_noop() {
-        return Ok(Moved { channel, from, to, gates: Vec::new() });
+        return Ok(Moved::new(channel, from, to));
     }
     let is_rollback = line.action == Action::Rollback;
     let record = Record {
@@ -127,7 +168,7 @@ pub(super) fn move_channel(
         details: json!({ "from": from, "to": to }),
     };
     caller.record(tx, line.at, record)?;
-    Ok(Moved { channel, from, to, gates: Vec::new() })
+    Ok(Moved::new(channel, from, to))
 }
 
 /// Moves refs, and says in our words who was faster where one has moved.
@@ -195,12 +236,13 @@ fn require_channel(
     Err(OpError::ChannelNotFound { app: app.clone(), channel: channel.clone(), candidates: Vec::new() })
 }
 
-fn describe(connection: &Connection, app: &AppSlug, found: Ref) -> Result<Channel, OpError> {
+pub(super) fn describe(connection: &Connection, app: &AppSlug, found: Ref) -> Result<Channel, OpError> {
     let last = refs::sqlite::reflog(connection, app, &found.name, None, 1)?.into_iter().next();
     let RefName::Channel(name) = found.name else {
         return Err(OpError::RequestInvalid(format!("{} is not a channel", found.name)));
     };
     Ok(Channel {
+        pin: db::pins::find(connection, app, &name)?,
         name,
         release: release_ref(connection, app, release_id(found.target))?,
         moved_at: found.updated_at,

@@ -1,5 +1,8 @@
 //! Commit: the one moment at which a release becomes visible.
 //!
+//! A channel that is pinned, or whose gates block, does not keep the release from being published: it stays where it is, and the
+//! answer says so.
+//!
 //! Everything is judged once on a snapshot, so that a refusal costs no write; then artifacts that were not inspected yet are, and
 //! judged; then the manifest object is made durable; then one transaction judges again and moves the refs, indexes the release
 //! and writes the audit event.
@@ -9,7 +12,9 @@ use std::collections::HashMap;
 use inspect::Report;
 use jiff::Timestamp;
 use objstore::{Digest, Store};
-use protocol::api::{AuditAction, CommitRequest, Committed, GateResult, RefMove, RefUpdate, ReleaseRef, WantedObject};
+use protocol::api::{
+    AuditAction, CommitRequest, Committed, GateResult, Held, RefMove, RefUpdate, ReleaseRef, WantedObject,
+};
 use protocol::publish::PublishStatus;
 use protocol::scope::Need;
 use protocol::{AppSlug, RefName, ReleaseId, ReleaseManifest, limits};
@@ -19,21 +24,24 @@ use serde_json::json;
 
 use super::caller::Record;
 use super::channels::{apply, ref_moved};
+use super::gates::{self, Ground};
 use super::negotiate::{missing, no_space};
-use super::{Caller, OpError, check_reason, gates, release_id, reports, rules};
+use super::{Caller, OpError, check_reason, release_id, reports, rules};
 use crate::Server;
 use crate::blocking::blocking;
-use crate::db;
+use crate::db::{self, stages::StageRow};
 use crate::faults::step;
 
 /// A commit whose request is in order; whether it goes through depends on the state of the app.
 #[derive(Clone)]
-struct Plan {
-    app: AppSlug,
-    manifest: ReleaseManifest,
-    id: ReleaseId,
-    updates: Vec<RefUpdate>,
-    reason: Option<String>,
+pub(super) struct Plan {
+    pub(super) app: AppSlug,
+    pub(super) manifest: ReleaseManifest,
+    pub(super) id: ReleaseId,
+    pub(super) updates: Vec<RefUpdate>,
+    pub(super) reason: Option<String>,
+    /// The staged parts that the release is put together from, which go away with it.
+    pub(super) parts: Vec<StageRow>,
 }
 
 /// What a release of this name means for the app as it is.
@@ -60,7 +68,11 @@ pub(crate) async fn commit(
     request: CommitRequest,
 ) -> Result<Committed, OpError> {
     caller.require(Need::Publish(&app))?;
-    let plan = plan(app, request)?;
+    carry_out(server, caller, plan(app, request)?).await
+}
+
+/// Carries out a plan. The caller may publish.
+pub(super) async fn carry_out(server: &Server, caller: Caller, plan: Plan) -> Result<Committed, OpError> {
     for update in &plan.updates {
         if let RefName::Channel(channel) = &update.name {
             caller.require(Need::PublishTo(&plan.app, channel))?;
@@ -82,7 +94,7 @@ pub(crate) async fn commit(
 }
 
 /// What inspection found in the objects of a release.
-type Found = HashMap<Digest, Report>;
+pub(super) type Found = HashMap<Digest, Report>;
 
 /// Everything that a new release needs before its transaction: its artifacts inspected and admitted, its manifest durable.
 async fn prepare(server: &Server, plan: &Plan, at: Timestamp) -> Result<Found, OpError> {
@@ -124,7 +136,7 @@ fn plan(app: AppSlug, request: CommitRequest) -> Result<Plan, OpError> {
             return invalid(format!("{} is to point at {}, the manifest is {id}", update.name, update.new));
         }
     }
-    Ok(Plan { app, manifest, id, updates: request.updates, reason: check_reason(request.reason)? })
+    Ok(Plan { app, manifest, id, updates: request.updates, reason: check_reason(request.reason)?, parts: Vec::new() })
 }
 
 /// Decides on the state of the app: is the name free, is the content the same, is the closure whole?
@@ -157,7 +169,7 @@ fn judge_existing(store: &Store, plan: &Plan, existing: ReleaseId) -> Result<Ver
     Err(OpError::ReleaseExists { app: plan.app.clone(), name: plan.manifest.name(), existing, difference })
 }
 
-async fn put_manifest(server: &Server, bytes: Vec<u8>) -> Result<(), OpError> {
+pub(super) async fn put_manifest(server: &Server, bytes: Vec<u8>) -> Result<(), OpError> {
     step("commit.manifest")?;
     let store = server.store.clone();
     blocking(move || store.put(&bytes)).await.map(|_| ()).map_err(no_space)
@@ -181,26 +193,28 @@ fn publish(
         Verdict::New => {
             let admission = rules::admit(tx, &plan.manifest, found, at)?;
             admission.keep(tx, caller, &plan.app, at)?;
-            keep_objects(tx, store, plan)?;
+            keep_objects(tx, store, &plan.manifest)?;
             index(tx, caller, plan, at)?;
             (PublishStatus::Published, admission.reports)
         }
     };
-    let refs = move_refs(tx, caller, plan, id, at)?;
-    let gates = pass_gates(tx, plan, &refs)?;
-    if refs.iter().any(|moved| moved.old != Some(moved.new)) {
-        record(tx, caller, plan, id, &refs, at)?;
+    let asked = ask_gates(Ground { connection: tx, store, app: &plan.app, now: at }, plan, id)?;
+    let refs = move_refs(tx, caller, plan, (id, &asked.held), at)?;
+    if refs.iter().any(|moved| moved.old != Some(moved.new)) || !plan.parts.is_empty() {
+        record(tx, caller, plan, (id, &refs, &asked.held), at)?;
     }
-    Ok(Committed { status, release: ReleaseRef { id, name: plan.manifest.name() }, refs, reports, gates })
+    let release = ReleaseRef { id, name: plan.manifest.name() };
+    Ok(Committed { status, release, refs, reports, gates: asked.warnings, held: asked.held })
 }
 
-/// Sees to it that gc leaves what the release is about to name. It may have deleted a manifest of the same bytes since this one
+/// Sees to it that gc leaves what a manifest is about to name, and the manifest. It may have deleted a manifest of the same bytes since this one
 /// was written; that is then written again, in the transaction, which is slow and almost never needed.
-fn keep_objects(tx: &Transaction<'_>, store: &Store, plan: &Plan) -> Result<(), OpError> {
-    let artifacts = plan.manifest.artifacts.iter().map(|line| line.sha256);
-    artifacts.chain([plan.id]).try_for_each(|digest| db::care::take_from_trash(tx, &digest))?;
-    if store.len(&plan.id)?.is_none() {
-        store.put(&plan.manifest.canonical_bytes()).map_err(no_space)?;
+pub(super) fn keep_objects(tx: &Transaction<'_>, store: &Store, manifest: &ReleaseManifest) -> Result<(), OpError> {
+    let id = manifest.id();
+    let artifacts = manifest.artifacts.iter().map(|line| line.sha256);
+    artifacts.chain([id.into()]).try_for_each(|digest| db::care::take_from_trash(tx, &digest))?;
+    if store.len(&id)?.is_none() {
+        store.put(&manifest.canonical_bytes()).map_err(no_space)?;
     }
     Ok(())
 }
@@ -224,15 +238,28 @@ fn revive(tx: &Transaction<'_>, store: &Store, plan: &Plan, existing: ReleaseId)
     Ok(())
 }
 
-/// What the gates of the channels that move say.
-fn pass_gates(tx: &Transaction<'_>, plan: &Plan, refs: &[RefMove]) -> Result<Vec<GateResult>, OpError> {
-    let mut results = Vec::new();
-    for moved in refs.iter().filter(|moved| moved.old != Some(moved.new)) {
-        if let RefName::Channel(channel) = &moved.name {
-            results.extend(gates::pass(tx, &plan.app, channel, moved.new)?);
+/// What the gates of the channels say that are to move.
+#[derive(Default)]
+struct Asked {
+    warnings: Vec<GateResult>,
+    held: Vec<Held>,
+}
+
+/// Asks the gates of each channel that is not at the release yet.
+fn ask_gates(ground: Ground<'_>, plan: &Plan, id: ReleaseId) -> Result<Asked, OpError> {
+    let mut asked = Asked::default();
+    for update in &plan.updates {
+        let RefName::Channel(channel) = &update.name else { continue };
+        let judged = gates::judge(ground, channel, id)?;
+        if judged.from.as_ref().is_some_and(|from| from.id == id) {
+            continue;
+        }
+        match judged.held() {
+            Some(held) => asked.held.push(held),
+            None => asked.warnings.extend(judged.report.gates),
         }
     }
-    Ok(results)
+    Ok(asked)
 }
 
 /// Enters the release into the index, and ends the uploads that it now holds.
@@ -256,23 +283,30 @@ fn check_expected(connection: &Connection, plan: &Plan, id: ReleaseId) -> Result
     Ok(())
 }
 
-/// Moves every ref asked for to the release; one that is there already stays, whatever was expected of it.
+/// Moves every ref asked for to the release, but for channels that are held, and takes the refs of its parts away. One that is there
+/// already stays, whatever was expected of it.
 fn move_refs(
     tx: &Transaction<'_>,
     caller: &Caller,
     plan: &Plan,
-    id: ReleaseId,
+    (id, held): (ReleaseId, &[Held]),
     at: Timestamp,
 ) -> Result<Vec<RefMove>, OpError> {
     let mut edits = Vec::new();
     let mut moves = Vec::new();
-    for RefUpdate { name, expected, .. } in &plan.updates {
+    let is_held = |name: &RefName| held.iter().any(|held| *name == RefName::Channel(held.channel.clone()));
+    for RefUpdate { name, expected, .. } in plan.updates.iter().filter(|update| !is_held(&update.name)) {
         let old = refs::sqlite::find(tx, &plan.app, name)?.map(|found| release_id(found.target));
         moves.push(RefMove { name: name.clone(), old, new: id });
         if old != Some(id) {
             let expected = expected.map_or(Expected::MustNotExist, |id| Expected::MustExistAndMatch(id.into()));
             edits.push(Edit { name: name.clone(), expected, new: Some(id.into()) });
         }
+    }
+    for part in &plan.parts {
+        let expected = Expected::MustExistAndMatch(part.manifest.into());
+        edits.push(Edit { name: part.ref_name(), expected, new: None });
+        db::stages::remove(tx, part)?;
     }
     let line = LogLine { actor: caller.actor(), action: Action::Publish, reason: plan.reason.as_deref(), at };
     apply(tx, &plan.app, &edits, &line)?;
@@ -283,10 +317,16 @@ fn record(
     tx: &Transaction<'_>,
     caller: &Caller,
     plan: &Plan,
-    id: ReleaseId,
-    refs: &[RefMove],
+    (id, refs, held): (ReleaseId, &[RefMove], &[Held]),
     at: Timestamp,
 ) -> Result<(), OpError> {
+    let mut details = json!({ "refs": refs });
+    if !held.is_empty() {
+        details["held"] = json!(held);
+    }
+    if !plan.parts.is_empty() {
+        details["parts"] = plan.parts.iter().map(|part| json!({ "part": part.part, "id": part.manifest })).collect();
+    }
     let own = RefName::Release(plan.manifest.name());
     let record = Record {
         action: AuditAction::ReleasePublish,
@@ -295,7 +335,7 @@ fn record(
         old: refs.iter().find(|moved| moved.name == own).and_then(|moved| moved.old).map(|old| old.to_string()),
         new: Some(id.to_string()),
         reason: plan.reason.as_deref(),
-        details: json!({ "refs": refs }),
+        details,
     };
     caller.record(tx, at, record)
 }

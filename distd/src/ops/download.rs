@@ -63,8 +63,8 @@ pub(super) struct Found {
     filename: String,
     media_type: &'static str,
     sums: Option<BlockSums>,
-    /// Why it may be gone.
-    expired: Option<OpError>,
+    /// Why nobody gets it, where no release that holds it is to be had.
+    gone: Option<OpError>,
 }
 
 /// Opens an object: an artifact of a release of the app, or the manifest of one.
@@ -85,9 +85,9 @@ pub(crate) async fn open(server: &Server, caller: Caller, app: AppSlug, digest: 
 
 /// Opens what was found.
 pub(super) async fn open_found(server: &Server, found: Found) -> Result<Download, OpError> {
-    let Found { digest, filename, media_type, sums, expired } = found;
-    if let Some(expired) = expired {
-        return Err(expired);
+    let Found { digest, filename, media_type, sums, gone } = found;
+    if let Some(gone) = gone {
+        return Err(gone);
     }
     let reader = Arc::new(care::open(server, digest, sums).await?);
     Ok(Download { content: Content { reader, server: server.clone() }, digest, filename, media_type })
@@ -98,25 +98,28 @@ pub(super) fn find(connection: &Connection, app: &AppSlug, digest: Digest) -> Re
     let sums = db::care::sums(connection, &digest)?;
     if let Some((filename, kind)) = db::objects::published(connection, app, &digest)? {
         let (filename, media_type) = (filename.to_string(), kind.media_type());
-        let expired = expired(connection, app, &digest)?;
-        return Ok(Found { digest, filename, media_type, sums, expired });
+        let gone = gone(connection, app, &digest)?;
+        return Ok(Found { digest, filename, media_type, sums, gone });
     }
     let release = db::releases::find(connection, app, &digest)?;
     let release = release.ok_or_else(|| OpError::ObjectNotFound { app: app.clone(), digest })?;
     let filename = format!("{app}-{}.json", release.name);
-    Ok(Found { digest, filename, media_type: "application/json", sums, expired: None })
+    Ok(Found { digest, filename, media_type: "application/json", sums, gone: None })
 }
 
-/// Where retention gave up every release of the app that holds an object.
-fn expired(connection: &Connection, app: &AppSlug, digest: &Digest) -> Result<Option<OpError>, OpError> {
-    let mut last = None;
+/// Why an artifact is not to be had where each release of the app that holds it was revoked, or given up by retention. The
+/// manifests of those releases stay.
+fn gone(connection: &Connection, app: &AppSlug, digest: &Digest) -> Result<Option<OpError>, OpError> {
+    let mut why = None;
     for release in db::objects::holders(connection, app, digest)? {
-        if !db::care::is_expired(connection, app, &release)? {
+        if let Some(revocation) = db::revocations::find(connection, app, &release)? {
+            why = Some(OpError::ReleaseRevoked { app: app.clone(), what: digest.short(), revocation });
+        } else if db::care::is_expired(connection, app, &release)? {
+            let release = super::resolve::load(connection, app, release)?.name;
+            why = why.or(Some(OpError::ReleaseExpired { app: app.clone(), release }));
+        } else {
             return Ok(None);
         }
-        last = Some(release);
     }
-    let Some(last) = last else { return Ok(None) };
-    let row = super::resolve::load(connection, app, last)?;
-    Ok(Some(OpError::ReleaseExpired { app: app.clone(), release: row.name }))
+    Ok(why)
 }

@@ -2,10 +2,10 @@
 
 use inspect::Severity;
 use objstore::Digest;
-use protocol::api::{ArtifactReport, GateResult, ReflogLine, ReleaseRef, WantedObject};
+use protocol::api::{ArtifactReport, GateResult, Pin, ReflogLine, ReleaseRef, Revocation, WantedObject};
 use protocol::manifest::{Difference, ReadManifestError};
 use protocol::revision::ParseRevisionError;
-use protocol::{AppSlug, ChannelName, Level, RefName, ReleaseId, ReleaseName, Revision};
+use protocol::{AppSlug, ChannelName, Level, PartName, RefName, ReleaseId, ReleaseName, Revision};
 use refs::sqlite::ReadError;
 
 use crate::db::DbError;
@@ -181,6 +181,54 @@ pub enum OpError {
         /// What every gate says.
         results: Vec<GateResult>,
     },
+    /// The channel is pinned.
+    #[error("{app} {channel} is pinned{at}: {by}", at = at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default(), by = who_and_why(&pin.by, pin.reason.as_deref()))]
+    ChannelPinned {
+        /// The app.
+        app: AppSlug,
+        /// The channel.
+        channel: ChannelName,
+        /// Where it is.
+        at: Option<ReleaseName>,
+        /// Since when, by whom and why.
+        pin: Pin,
+        /// What every gate says.
+        results: Vec<GateResult>,
+    },
+    /// The release was withdrawn.
+    #[error("{app} {what} was revoked: {by}", by = who_and_why(&revocation.by, Some(&revocation.reason)))]
+    ReleaseRevoked {
+        /// The app.
+        app: AppSlug,
+        /// The release by name, or an artifact of it by digest.
+        what: String,
+        /// Since when, by whom and why.
+        revocation: Revocation,
+    },
+    /// Channels point at the release that is to be withdrawn.
+    #[error("{app} {release} is live: {names} points at it", names = join(channels))]
+    ReleaseLive {
+        /// The app.
+        app: AppSlug,
+        /// The release.
+        release: ReleaseName,
+        /// The channels.
+        channels: Vec<ChannelName>,
+    },
+    /// The parts that are staged do not make the release.
+    #[error("{app} {release} is not published: {why}")]
+    StageMismatch {
+        /// The app.
+        app: AppSlug,
+        /// The release.
+        release: ReleaseName,
+        /// What does not fit.
+        why: String,
+        /// The parts that are there.
+        staged: Vec<PartName>,
+        /// The parts that are missing.
+        missing: Vec<PartName>,
+    },
     /// The rules are not valid.
     #[error("{0}")]
     RulesInvalid(String),
@@ -200,7 +248,7 @@ pub enum OpError {
         difference: Difference,
     },
     /// A ref is not where the request expected it.
-    #[error("{name} of {app} is at {place}, not where it was expected", place = at_place(actual.as_ref()))]
+    #[error("{name} of {app} is at {place}, not where it was expected{mover}", place = at_place(actual.as_ref()), mover = mover(last.as_deref()))]
     RefMoved {
         /// The app.
         app: AppSlug,
@@ -290,8 +338,26 @@ pub enum OpError {
     },
 }
 
+/// `ana: crashes on start`
+fn who_and_why(by: &str, reason: Option<&str>) -> String {
+    reason.map_or_else(|| format!("by {by}"), |reason| format!("{reason} ({by})"))
+}
+
+fn join(names: &[ChannelName]) -> String {
+    names.iter().map(ChannelName::as_str).collect::<Vec<_>>().join(", ")
+}
+
 fn at_place(id: Option<&ReleaseId>) -> String {
     id.map_or_else(|| "nothing yet".to_owned(), Digest::short)
+}
+
+/// `: ana moved it there from 2.3.9+238 by promote at …`
+fn mover(last: Option<&ReflogLine>) -> String {
+    let Some(last) = last else { return String::new() };
+    let name =
+        |release: &Option<ReleaseRef>| release.as_ref().map_or_else(|| "nothing".to_owned(), |it| it.name.to_string());
+    let (from, to, at) = (name(&last.old), name(&last.new), last.at.strftime("%Y-%m-%dT%H:%M:%SZ"));
+    format!(": {} moved it from {from} to {to} ({}) at {at}", last.actor, last.action)
 }
 
 /// `acme.apk: it has no signer; …`, the errors only.

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::caller::Record;
 use super::channels::find;
 use super::download::{self, Download};
-use super::releases::{describe, read_manifest};
+use super::releases::{Known, read_manifest};
 use super::resolve::load;
 use super::{Caller, OpError, release_id, rules};
 use crate::Server;
@@ -130,7 +130,7 @@ pub(crate) async fn open(server: &Server, text: &str) -> Result<Shown, OpError> 
             let link = working(connection, id, now)?;
             let head = find(connection, &link.app, &link.channel)?;
             let row = load(connection, &link.app, release_id(head.target))?;
-            let mut release = describe(connection, &store, &link.app, row, now)?;
+            let mut release = Known::of(connection, &store, &link.app, now)?.describe(row)?;
             // Other channels are nobody's business here.
             release.channels = vec![link.channel.clone()];
             let app = db::apps::find(connection, &link.app)?.ok_or(OpError::LinkInvalid)?;

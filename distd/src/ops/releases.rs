@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use objstore::{ReadError, Store};
-use protocol::api::{LogQuery, PageQuery, RefsAnswer, Release, ReleasePage};
-use protocol::{AppSlug, RefName, ReleaseId, ReleaseManifest, Revision, limits};
+use protocol::api::{PageQuery, RefsAnswer, Release, ReleasePage, ShownRelease, Stay};
+use protocol::{AppRules, AppSlug, RefName, ReleaseId, ReleaseManifest, Revision, limits};
 use refs::sqlite::RefKind;
 use rusqlite::Connection;
 
-use super::page::{Page, parse_limit};
+use super::page::Page;
 use super::resolve::load;
 use super::view::View;
 use super::{Caller, OpError, release_id, reports, rules};
 use crate::Server;
 use crate::db::{self, releases::ReleaseRow};
+
+/// Times that a channel was at a release, told of each.
+const STAYS: u32 = 100;
 
 /// The release of a revision.
 pub(crate) async fn show(
@@ -23,13 +26,25 @@ pub(crate) async fn show(
     app: AppSlug,
     revision: Revision,
 ) -> Result<Release, OpError> {
+    Ok(show_with_stays(server, caller, app, revision).await?.release)
+}
+
+/// The release of a revision, and where it was.
+pub(crate) async fn show_with_stays(
+    server: &Server,
+    caller: Caller,
+    app: AppSlug,
+    revision: Revision,
+) -> Result<ShownRelease, OpError> {
     let (store, now) = (server.store.clone(), server.clock.now());
     server
         .db
         .read(move |connection| {
             let view = caller.view(connection, &app)?;
             let row = view.resolve(connection, &app, &revision)?;
-            view.describe(connection, &store, &app, row, now)
+            let stays = view.stays(connection, &app, row.id)?;
+            let release = view.describe(&Known::of(connection, &store, &app, now)?, row)?;
+            Ok(ShownRelease { release, stays })
         })
         .await
 }
@@ -47,38 +62,9 @@ pub(crate) async fn list(
         .db
         .read(move |connection| {
             let view = caller.view(connection, &app)?;
-            let mut rows = db::releases::list(connection, &app, page.before, page.rows_and_one())?;
+            let mut rows = db::releases::list(connection, &app, page.before, None, page.rows_and_one())?;
             let next = page.cut(&mut rows, |row| row.seq);
             Ok(ReleasePage { releases: view.describe_all(connection, &store, &app, rows, now)?, next })
-        })
-        .await
-}
-
-/// A release and its parents, nearest first. `next` is the id of the first parent that no longer fits on the page.
-pub(crate) async fn log(
-    server: &Server,
-    caller: Caller,
-    app: AppSlug,
-    query: LogQuery,
-) -> Result<ReleasePage, OpError> {
-    let start: Revision = query.after.unwrap_or(query.revision).parse()?;
-    let rows = parse_limit(query.limit)? as usize;
-    let (store, now) = (server.store.clone(), server.clock.now());
-    server
-        .db
-        .read(move |connection| {
-            let view = caller.view(connection, &app)?;
-            let mut chain = vec![view.resolve(connection, &app, &start)?];
-            let next = loop {
-                let parent = chain.last().and_then(|row| row.parent);
-                match parent {
-                    None => break None,
-                    Some(parent) if !view.has_release(connection, &app, parent)? => break None,
-                    Some(parent) if chain.len() == rows => break Some(parent.to_string()),
-                    Some(parent) => chain.push(load(connection, &app, parent)?),
-                }
-            };
-            Ok(ReleasePage { releases: view.describe_all(connection, &store, &app, chain, now)?, next })
         })
         .await
 }
@@ -116,7 +102,7 @@ fn damaged(error: ReadError) -> OpError {
 
 impl View {
     /// What is known of the releases that are in the view.
-    fn describe_all(
+    pub(super) fn describe_all(
         &self,
         connection: &Connection,
         store: &Store,
@@ -124,54 +110,84 @@ impl View {
         rows: Vec<ReleaseRow>,
         now: Timestamp,
     ) -> Result<Vec<Release>, OpError> {
+        let known = Known::of(connection, store, app, now)?;
         let mut releases = Vec::with_capacity(rows.len());
         for row in rows {
             if self.has_release(connection, app, row.id)? {
-                releases.push(self.describe(connection, store, app, row, now)?);
+                releases.push(self.describe(&known, row)?);
             }
         }
         Ok(releases)
     }
 
     /// What is known of a release, as far as the view goes.
-    fn describe(
-        &self,
-        connection: &Connection,
-        store: &Store,
-        app: &AppSlug,
-        row: ReleaseRow,
-        now: Timestamp,
-    ) -> Result<Release, OpError> {
-        let mut release = describe(connection, store, app, row, now)?;
+    fn describe(&self, known: &Known<'_>, row: ReleaseRow) -> Result<Release, OpError> {
+        let mut release = known.describe(row)?;
         release.channels.retain(|channel| self.has_channel(channel));
         Ok(release)
     }
+
+    /// Where a release was, as far as the view goes.
+    fn stays(&self, connection: &Connection, app: &AppSlug, id: ReleaseId) -> Result<Vec<Stay>, OpError> {
+        let mut stays = Vec::new();
+        for stay in refs::sqlite::stays(connection, app, id.into(), STAYS)? {
+            let RefName::Channel(channel) = stay.name else { continue };
+            if !self.has_channel(&channel) {
+                continue;
+            }
+            let next = stay.ended.as_ref().and_then(|ended| ended.new).map(release_id);
+            stays.push(Stay {
+                channel,
+                since: stay.began.at,
+                by: stay.began.actor,
+                action: stay.began.action.as_str().to_owned(),
+                reason: stay.began.reason,
+                until: stay.ended.map(|ended| ended.at),
+                followed_by: next.map(|id| load(connection, app, id)).transpose()?.map(|row| row.to_ref()),
+            });
+        }
+        Ok(stays)
+    }
 }
 
-/// Everything known of a release.
-pub(super) fn describe(
-    connection: &Connection,
-    store: &Store,
-    app: &AppSlug,
-    row: ReleaseRow,
+/// What releases of one app are described from.
+pub(super) struct Known<'a> {
+    connection: &'a Connection,
+    store: &'a Store,
+    app: &'a AppSlug,
+    rules: AppRules,
     now: Timestamp,
-) -> Result<Release, OpError> {
-    let pointing = refs::sqlite::pointing_at(connection, app, &row.id.into())?;
-    let channels = pointing.into_iter().filter_map(|found| match found.name {
-        RefName::Channel(name) => Some(name),
-        _ => None,
-    });
-    let manifest = read_manifest(store, &row.id)?;
-    let rules = rules::load(connection, app)?;
-    Ok(Release {
-        app: app.clone(),
-        id: row.id,
-        published_at: row.published_at,
-        published_by: row.published_by,
-        channels: channels.collect(),
-        size_bytes: row.size_bytes,
-        reports: reports::of_release(connection, &manifest, &rules, now)?,
-        manifest,
-        name: row.name,
-    })
+}
+
+impl<'a> Known<'a> {
+    pub(super) fn of(
+        connection: &'a Connection,
+        store: &'a Store,
+        app: &'a AppSlug,
+        now: Timestamp,
+    ) -> Result<Self, OpError> {
+        Ok(Self { connection, store, app, rules: rules::load(connection, app)?, now })
+    }
+
+    /// Everything known of a release.
+    pub(super) fn describe(&self, row: ReleaseRow) -> Result<Release, OpError> {
+        let pointing = refs::sqlite::pointing_at(self.connection, self.app, &row.id.into())?;
+        let channels = pointing.into_iter().filter_map(|found| match found.name {
+            RefName::Channel(name) => Some(name),
+            _ => None,
+        });
+        let manifest = read_manifest(self.store, &row.id)?;
+        Ok(Release {
+            app: self.app.clone(),
+            revoked: db::revocations::find(self.connection, self.app, &row.id)?,
+            id: row.id,
+            published_at: row.published_at,
+            published_by: row.published_by,
+            channels: channels.collect(),
+            size_bytes: row.size_bytes,
+            reports: reports::of_release(self.connection, &manifest, &self.rules, self.now)?,
+            manifest,
+            name: row.name,
+        })
+    }
 }

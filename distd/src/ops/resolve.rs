@@ -14,31 +14,62 @@ const CANDIDATES: usize = 5;
 /// Releases looked at for one prefix: enough to see that it is ambiguous.
 const MOST_MATCHES: u32 = 6;
 
+/// Newest moves of a channel among which an error looks for candidates.
+const REFLOG_LOOKED_AT: u32 = 1_000;
+
 /// Newest releases among which an error looks for candidates.
 const RECENT: u32 = 50;
 
 /// The release that a revision names. A channel goes before a release name, and a release name before an id.
 pub(super) fn resolve(connection: &Connection, app: &AppSlug, revision: &Revision) -> Result<ReleaseRow, OpError> {
     let mut steps = revision.steps();
-    let mut release = match (base(connection, app, revision)?, steps) {
+    let id = match (base(connection, app, revision)?, steps) {
         (Base::Channel(name, _), [step @ (Step::Back(_) | Step::At(_)), rest @ ..]) => {
             steps = rest;
-            let id = earlier(connection, app, &name, *step)?;
-            load(connection, app, id.ok_or_else(|| unknown(app, revision, format!("{name} was nowhere {step}")))?)?
+            match earlier(connection, app, &name, *step)? {
+                Some(id) => id,
+                None => return Err(never_there(connection, app, revision, &name, *step)?),
+            }
         }
-        (Base::Channel(_, id) | Base::Release(id), _) => load(connection, app, id)?,
+        (Base::Channel(_, id) | Base::Release(id), _) => id,
     };
+    let mut release = load(connection, app, id)?;
     for step in steps {
         let Step::Parent(parents) = step else {
-            return Err(unknown(app, revision, format!("{step} does not follow a channel")));
+            let why = format!("{step} does not follow a channel");
+            return Err(unknown(app, revision, why, Vec::new()));
         };
         for _ in 0..*parents {
-            let parent =
-                release.parent.ok_or_else(|| unknown(app, revision, format!("{} has no parent", release.name)))?;
+            let Some(parent) = release.parent else {
+                let why = format!("{} is the first of its history", release.name);
+                return Err(unknown(app, revision, why, vec![release.name.to_string()]));
+            };
             release = load(connection, app, parent)?;
         }
     }
     Ok(release)
+}
+
+/// The refusal of a step back to when the channel was nowhere, with the steps that lead somewhere.
+fn never_there(
+    connection: &Connection,
+    app: &AppSlug,
+    revision: &Revision,
+    channel: &ChannelName,
+    step: Step,
+) -> Result<OpError, OpError> {
+    let lines = refs::sqlite::reflog(connection, app, &RefName::Channel(channel.clone()), None, REFLOG_LOOKED_AT)?;
+    let there = lines.iter().enumerate().filter(|(_, line)| line.new.is_some());
+    let mut candidates: Vec<String> = there.map(|(back, _)| format!("{channel}@{{{back}}}")).collect();
+    // The earliest are the likeliest: they are nearest to what was asked for.
+    candidates.reverse();
+    candidates.truncate(CANDIDATES);
+    let first = lines.last().map_or_else(String::new, |line| format!(": it first moved {}", line.at));
+    let why = match step {
+        Step::Back(_) => format!("{channel} has moved {} times", lines.first().map_or(0, |line| line.seq)),
+        _ => format!("{channel} was nowhere then{first}"),
+    };
+    Ok(unknown(app, revision, why, candidates))
 }
 
 enum Base {
@@ -97,13 +128,13 @@ pub(super) fn load(connection: &Connection, app: &AppSlug, id: ReleaseId) -> Res
     row.ok_or_else(|| OpError::Database(DbError::missing_release(app, &id)))
 }
 
-fn unknown(app: &AppSlug, revision: &Revision, why: String) -> OpError {
-    OpError::RevisionUnknown { app: app.clone(), revision: revision.clone(), why, candidates: Vec::new() }
+fn unknown(app: &AppSlug, revision: &Revision, why: String, candidates: Vec<String>) -> OpError {
+    OpError::RevisionUnknown { app: app.clone(), revision: revision.clone(), why, candidates }
 }
 
 /// Channels and recent releases, those most like `text` first.
 fn candidates(connection: &Connection, app: &AppSlug, text: &str) -> Result<Vec<String>, OpError> {
-    let recent = db::releases::list(connection, app, None, RECENT)?;
+    let recent = db::releases::list(connection, app, None, None, RECENT)?;
     let mut names = channel_names(connection, app)?;
     names.extend(recent.into_iter().map(|row| row.name.to_string()));
     Ok(closest(text, &names))

@@ -38,6 +38,9 @@ pub(crate) async fn replace(
     if serde_json::to_vec(&rules).map_or(true, |bytes| bytes.len() > limits::RULES_BYTES) {
         return Err(OpError::RulesInvalid(format!("rules are at most {} bytes of JSON", limits::RULES_BYTES)));
     }
+    if let Some(problem) = rules.problem() {
+        return Err(OpError::RulesInvalid(problem));
+    }
     let at = server.clock.now();
     server
         .db

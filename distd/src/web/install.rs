@@ -1,9 +1,10 @@
 //! `/install/{app}/…`: what a channel points at, or one release, with its files to download.
 
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
-use protocol::api::Release;
+use protocol::api::{Release, Revocation};
 use protocol::manifest::{ArtifactLine, Link};
 use protocol::{AppSlug, ByteSize, ChannelName, Digest, Revision, paths};
 
@@ -48,7 +49,8 @@ async fn show(server: &Server, caller: Caller, app: String, revision: Revision, 
         (Ok(about), Ok(release)) => {
             let address = |digest: &Digest| paths::object(&release.app, digest);
             let content = content(&about.name, channel.as_deref(), &release, &address);
-            page::page(&format!("{} {}", about.name, release.name), &content)
+            let page = page::page(&format!("{} {}", about.name, release.name), &content);
+            if release.revoked.is_some() { (StatusCode::GONE, page).into_response() } else { page }
         }
         (Err(error), _) | (_, Err(error)) => page::problem(&error),
     }
@@ -63,24 +65,38 @@ pub(super) fn content(
 ) -> Markup {
     let version = release.name.version();
     html! {
-        h1 { (name) " " (version) }
+        h1 { (name) " " @if release.revoked.is_some() { s { (version) } } @else { (version) } }
         p.muted {
             @if let Some(channel) = channel { (channel) " · " }
             @if let Some(build) = release.name.build() { "build " (build) " · " }
             time datetime=(release.published_at) { (release.published_at.strftime("%Y-%m-%d %H:%M UTC")) }
             " · " code { (release.id.short()) }
         }
-        @if !release.manifest.artifacts.is_empty() {
+        @if let Some(revoked) = &release.revoked {
+            (banner(revoked))
+        } @else if !release.manifest.artifacts.is_empty() {
             h2 { "Files" }
             ul.files { @for line in &release.manifest.artifacts { (file(line, &address(&line.sha256))) } }
         }
-        @if !release.manifest.links.is_empty() {
+        @if !release.manifest.links.is_empty() && release.revoked.is_none() {
             h2 { "Elsewhere" }
             ul.files { @for link in &release.manifest.links { (elsewhere(link)) } }
         }
         @if let Some(notes) = &release.manifest.notes {
             h2 { "What's new" }
             pre.notes { (notes) }
+        }
+    }
+}
+
+/// What stands in place of the files of a release that was withdrawn.
+fn banner(revoked: &Revocation) -> Markup {
+    html! {
+        div.withdrawn role="status" {
+            strong { "Withdrawn" } " on "
+            time datetime=(revoked.at) { (revoked.at.strftime("%Y-%m-%d %H:%M UTC")) }
+            ": " (revoked.reason)
+            div.muted { "It can neither be installed nor downloaded. Take the release that its channel offers now." }
         }
     }
 }

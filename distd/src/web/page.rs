@@ -38,6 +38,7 @@ pub(super) fn problem(error: &OpError) -> Response {
             "This link does not work",
             "It has ended, was revoked, was used up, or was not copied whole. Ask whoever sent it for a new one.",
         ),
+        OpError::ReleaseRevoked { revocation, .. } => return withdrawn(&revocation.reason),
         OpError::Database(_) | OpError::Storage { .. } => {
             tracing::error!(%error, "page failed");
             (StatusCode::INTERNAL_SERVER_ERROR, "The server could not do this", "Try again in a moment.")
@@ -51,6 +52,13 @@ pub(super) fn problem(error: &OpError) -> Response {
         response.extensions_mut().insert(refused);
     }
     response
+}
+
+/// A page that says why a file cannot be had any more.
+fn withdrawn(reason: &str) -> Response {
+    let title = "This release was withdrawn";
+    let content = html! { h1 { (title) } p { (reason) } p { "Take the one that its channel offers now." } };
+    (StatusCode::GONE, page(title, &content)).into_response()
 }
 
 /// The one style sheet.

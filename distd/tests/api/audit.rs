@@ -7,7 +7,7 @@ use protocol::{AppSlug, Digest, paths};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, TestServer, commit_request, read, release};
+use crate::harness::{Client, TestServer, commit_request, part_request, read, release};
 
 const BYTES: &[u8] = b"bytes of acme";
 
@@ -109,6 +109,9 @@ async fn check(operation: &str) {
         "push_commit" => push_commit().await,
         "channels_promote" => channels_promote().await,
         "channels_rollback" => channels_rollback().await,
+        "channels_pin" | "channels_unpin" => pins().await,
+        "releases_revoke" | "releases_restore" => revocations().await,
+        "staging_put" | "staging_finalize" => stages().await,
         "tokens_create" => tokens_create().await,
         "tokens_rotate" => tokens_rotate().await,
         "tokens_revoke" => tokens_revoke().await,
@@ -227,6 +230,67 @@ async fn channels_rollback() {
         reason: Some("crashes on start"),
     };
     stage.one(&done, &expected);
+}
+
+async fn pins() {
+    let (stage, ..) = Stage::with_releases().await;
+    let path = paths::pin(&acme(), &"beta".parse().unwrap());
+    let pin = || stage.caller.request(Method::PUT, &path).json(&json!({"reason": "incident 7"}));
+    let unpin = || stage.caller.request(Method::DELETE, &path);
+    let expected = |action, reason| Expected {
+        action,
+        app: Some("acme"),
+        subject: "channels/beta".to_owned(),
+        reason,
+        ..Expected::default()
+    };
+    stage.one(&stage.call(pin()).await, &expected("channel.pin", Some("incident 7")));
+    assert_eq!(stage.call(pin()).await.events, [], "it is pinned already");
+    stage.one(&stage.call(unpin()).await, &expected("channel.unpin", None));
+    assert_eq!(stage.call(unpin()).await.events, [], "it is not pinned");
+}
+
+async fn revocations() {
+    let (stage, first, _) = Stage::with_releases().await;
+    let revision = "1.0.0".parse().unwrap();
+    let revoke =
+        || stage.caller.request(Method::POST, &paths::revoke(&acme(), &revision)).json(&json!({"reason": "leaks"}));
+    let restore =
+        || stage.caller.request(Method::POST, &paths::restore(&acme(), &revision)).json(&json!({"reason": "mended"}));
+    let (old, new) = (Some(first.to_string()), Some(first.to_string()));
+    let expected = |action, reason| {
+        let subject = "releases/1.0.0".to_owned();
+        Expected { action, app: Some("acme"), subject, old: old.clone(), new: new.clone(), reason: Some(reason) }
+    };
+    stage.one(&stage.call(revoke()).await, &expected("release.revoke", "leaks"));
+    assert_eq!(stage.call(revoke()).await.events, [], "it is revoked already");
+    stage.one(&stage.call(restore()).await, &expected("release.restore", "mended"));
+    assert_eq!(stage.call(restore()).await.events, [], "it is in use");
+}
+
+async fn stages() {
+    let stage = Stage::set().await;
+    let part = release("1.0.0", &[("a", BYTES)]);
+    stage.caller.upload("acme", &[BYTES]).await;
+    let path = paths::stage(&acme(), &part.name(), &"linux".parse().unwrap());
+    let done = stage.call(stage.caller.request(Method::PUT, &path).json(&part_request(&part))).await;
+    let (subject, new) = ("staging/1.0.0/linux".to_owned(), Some(part.id().to_string()));
+    stage.one(&done, &Expected { action: "stage.put", app: Some("acme"), subject, new, ..Expected::default() });
+    let body = json!({"expect": ["linux"], "created_at": "2026-11-22T09:00:00Z", "reason": "weekly"});
+    let finalize = paths::finalize(&acme(), &part.name());
+    let done = stage.post(&finalize, &body).await;
+    assert_eq!(done.events[0].details["parts"], json!([{"part": "linux", "id": part.id()}]));
+    let (subject, new) = ("releases/1.0.0".to_owned(), done.events[0].new.clone());
+    let expected = Expected {
+        action: "release.publish",
+        app: Some("acme"),
+        subject,
+        new,
+        reason: Some("weekly"),
+        ..Expected::default()
+    };
+    stage.one(&done, &expected);
+    assert_eq!(stage.post(&finalize, &body).await.events, [], "it is published");
 }
 
 async fn tokens_create() {

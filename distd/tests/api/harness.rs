@@ -6,7 +6,9 @@ use distd::server::Clock;
 use distd::{Inspector, Listening, Server};
 use jiff::{SignedDuration, Timestamp};
 use objstore::{Digest, Options};
-use protocol::api::{CommitRequest, CreateToken, CreatedToken, NegotiateRequest, Negotiated, RefUpdate, WantedObject};
+use protocol::api::{
+    CommitRequest, CreateToken, CreatedToken, NegotiateRequest, Negotiated, RefUpdate, StageRequest, WantedObject,
+};
 use protocol::manifest::{ArtifactLine, SCHEMA, Source};
 use protocol::{Arch, ErrorBody, ErrorCode, Kind, Platform, RefName, ReleaseId, ReleaseManifest, paths};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -219,6 +221,13 @@ impl Client {
         self.commit(manifest, channel).await
     }
 
+    /// Uploads, then stages as a part of the manifest's release.
+    pub(crate) async fn stage(&self, manifest: &ReleaseManifest, objects: &[&[u8]], part: &str) -> Response {
+        self.upload(manifest.app.as_str(), objects).await;
+        let path = paths::stage(&manifest.app, &manifest.name(), &part.parse().unwrap());
+        self.request(Method::PUT, &path).json(&part_request(manifest)).send().await.unwrap()
+    }
+
     pub(crate) async fn commit(
         &self,
         manifest: &ReleaseManifest,
@@ -238,6 +247,11 @@ pub(crate) fn commit_request(manifest: &ReleaseManifest, channel: Option<(&str, 
         updates: std::iter::once(own).chain(channel).collect(),
         reason: None,
     }
+}
+
+pub(crate) fn part_request(manifest: &ReleaseManifest) -> StageRequest {
+    let text = String::from_utf8(manifest.canonical_bytes()).unwrap();
+    StageRequest { manifest: RawValue::from_string(text).unwrap() }
 }
 
 pub(crate) fn wanted(bytes: &[u8]) -> WantedObject {

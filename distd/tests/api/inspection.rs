@@ -133,9 +133,11 @@ async fn a_gate_keeps_a_release_out_of_a_channel_however_it_comes() {
     admin.create_app("acme", "token").await;
     put_rules(&admin, json!({"gates": {"stable": {"debuggable": "block"}}})).await;
     let manifest = android("1.0", CONTACTS);
-    let answer = admin.publish(&manifest, &[CONTACTS], Some(("stable", None))).await;
-    let details = refused(answer, StatusCode::FORBIDDEN, ErrorCode::GateBlocked).await;
-    assert_eq!(details["gates"][0]["gate"], "debuggable");
+    let committed: Committed = read(admin.publish(&manifest, &[CONTACTS], Some(("stable", None))).await).await;
+    assert_eq!(committed.refs.len(), 1, "the release is published, the channel was not made");
+    let held = &committed.held[0];
+    assert_eq!((held.channel.as_str(), held.code, &held.at), ("stable", ErrorCode::GateBlocked, &None));
+    assert_eq!(held.gates[0].gate.to_string(), "debuggable");
 
     let _: Committed = read(admin.commit(&manifest, Some(("beta", None))).await).await;
     let promote = paths::promote(&acme(), &"stable".parse().unwrap());

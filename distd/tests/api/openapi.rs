@@ -20,7 +20,7 @@ async fn the_document_is_served_and_every_operation_is_named_and_described() {
             assert!(operation["summary"].is_string(), "{method} {path} is not described");
         }
     }
-    assert_eq!(ids.len(), 42);
+    assert_eq!(ids.len(), 51);
 }
 
 #[test]
@@ -57,10 +57,18 @@ fn the_paths_that_clients_build_are_the_routes_that_the_server_has() {
         paths::releases(&app),
         paths::release(&app, &revision),
         paths::log(&app),
+        paths::compare(&app, &"stable..beta".parse().unwrap()),
         paths::channels(&app),
         paths::channel(&app, &channel),
         paths::promote(&app, &channel),
         paths::rollback(&app, &channel),
+        paths::promotion(&app, &channel),
+        paths::pin(&app, &channel),
+        paths::revoke(&app, &revision),
+        paths::restore(&app, &revision),
+        paths::staging(&app),
+        paths::stage(&app, &"2.4.0+241".parse().unwrap(), &"linux".parse().unwrap()),
+        paths::finalize(&app, &"2.4.0+241".parse().unwrap()),
         paths::reflog(&app, &channel),
         paths::token("id"),
     ] {

@@ -10,7 +10,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, TestServer, commit_request, read, release};
+use crate::harness::{Client, TestServer, commit_request, part_request, read, release};
 
 /// What no one may get who may not read the app.
 const SECRET: &[u8] = b"<the secret bytes of an artifact>";
@@ -21,6 +21,8 @@ struct World {
     server: TestServer,
     /// Published last, on its way to a channel.
     next: ReleaseManifest,
+    /// A part of a release that is staged by then.
+    part: ReleaseManifest,
     link: Link,
     publisher: String,
     /// Tokens to be revoked and rotated.
@@ -44,12 +46,15 @@ impl World {
         let mut next = release("1.2", &[("app.bin", SECRET)]);
         next.parent = Some(second.release.id);
         admin.negotiate("acme", &[SENT]).await;
+        let part = release("1.3", &[("app.bin", SECRET)]);
+        let staged = admin.stage(&part, &[SECRET], "linux").await;
+        assert_eq!(staged.status(), StatusCode::OK);
         let link = read(admin.post(&paths::links(&acme()), &json!({"channel": "beta"})).await).await;
         let rule = json!({"kind": "github", "repository_id": 1, "owner_id": 2, "workflow": "acme/app/.github/workflows/release.yml", "ref": "refs/heads/main"});
         let publisher: Publisher = read(admin.post(&paths::publishers(&acme()), &rule).await).await;
         let publisher = publisher.id;
         let spare = [spare(&admin).await, spare(&admin).await];
-        Self { server, next, link, publisher, spare, clients: RefCell::default() }
+        Self { server, next, part, link, publisher, spare, clients: RefCell::default() }
     }
 
     async fn with_scope(&self, scope: &str) -> Client {
@@ -71,10 +76,23 @@ impl World {
             _ => &self.spare[0],
         };
         let digest = Digest::of(if operation == "objects_upload" { SENT } else { SECRET }).to_string();
-        let path = [("app", "acme"), ("channel", "beta"), ("revision", "beta"), ("digest", &digest), ("id", id)]
-            .iter()
-            .fold(template.to_owned(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
-        let path = if operation == "releases_log" { path + "?revision=beta" } else { path };
+        // What a revocation or restoration names is on no channel.
+        let revision = if operation.starts_with("releases_re") { "1.0" } else { "beta" };
+        let release = self.part.name().to_string();
+        let values = [
+            ("app", "acme"),
+            ("channel", "beta"),
+            ("revision", revision),
+            ("range", "1.0..beta"),
+            ("digest", &digest),
+            ("id", id),
+            ("release", &release),
+            ("part", "linux"),
+        ];
+        let path =
+            values.iter().fold(template.to_owned(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
+        let path =
+            if ["releases_log", "channels_promotion"].contains(&operation) { path + "?revision=beta" } else { path };
         let request = client.request(method, &path);
         match operation {
             "apps_create" => request.json(&json!({"slug": "new"})),
@@ -86,9 +104,12 @@ impl World {
             }
             "objects_upload" => request.header("Upload-Offset", 0).body(SENT),
             "channels_promote" => request.json(&json!({"revision": "1.0"})),
-            "store_check" | "store_gc" | "channels_rollback" | "tokens_rotate" | "keys_rotate" | "rules_replace" => {
-                request.json(&json!({}))
-            }
+            "releases_revoke" => request.json(&json!({"reason": "crashes on start"})),
+            "staging_put" => request.json(&part_request(&self.part)),
+            "staging_finalize" => request.json(&json!({"expect": ["linux"], "channel": "beta",
+                "created_at": "2026-11-22T09:00:00Z"})),
+            "store_check" | "store_gc" | "channels_pin" | "releases_restore" | "channels_rollback"
+            | "tokens_rotate" | "keys_rotate" | "rules_replace" => request.json(&json!({})),
             "publishers_add" => request
                 .json(&json!({"kind": "github", "repository_id": 1, "owner_id": 2, "ref": "refs/heads/main",
         "workflow": "acme/app/.github/workflows/release.yml"})),
@@ -96,10 +117,11 @@ impl World {
             "links_create" => request.json(&json!({"channel": "beta"})),
             "tokens_create" => request.json(&json!({"name": "x", "scopes": ["read"]})),
             "apps_list" | "apps_show" | "rules_show" | "objects_download" | "objects_head" | "refs_list"
-            | "releases_list" | "releases_log" | "releases_show" | "reports_show" | "channels_list"
-            | "channels_show" | "channels_reflog" | "links_list" | "links_revoke" | "publishers_list"
-            | "publishers_remove" | "tokens_list" | "tokens_revoke" | "audit_list" | "store_show" | "whoami"
-            | "healthz" | "readyz" | "openapi" | "reports_icon" => request,
+            | "releases_list" | "releases_log" | "releases_show" | "releases_compare" | "reports_show"
+            | "channels_list" | "channels_show" | "channels_promotion" | "channels_unpin" | "staging_list"
+            | "channels_reflog" | "links_list" | "links_revoke" | "publishers_list" | "publishers_remove"
+            | "tokens_list" | "tokens_revoke" | "audit_list" | "store_show" | "whoami" | "healthz" | "readyz"
+            | "openapi" | "reports_icon" => request,
             other => panic!("{other} has no place in this test"),
         }
     }
@@ -121,8 +143,16 @@ fn too_little(requires: &str) -> Vec<&'static str> {
         "publish:{app}" => vec!["read:acme", "publish:other", "promote:acme"],
         "publish:{app}/{channel}" => vec!["read:acme", "publish:acme", "publish:acme/stable", "publish:other/beta"],
         "promote:{app}/{channel}" => {
-            vec!["read:acme", "publish:acme", "publish:acme/beta", "promote:acme/stable", "promote:other"]
+            vec![
+                "read:acme",
+                "publish:acme",
+                "publish:acme/beta",
+                "promote:acme/stable",
+                "override:acme/beta",
+                "promote:other",
+            ]
         }
+        "promote:{app}" => vec!["read:acme", "publish:acme/*", "promote:acme/beta", "override:acme", "promote:other"],
         "admin:{app}" => vec!["promote:acme", "publish:acme/*", "admin:other"],
         "admin" => vec!["admin:acme", "promote:*", "publish:*/*", "read:*"],
         other => panic!("{other} is no requirement"),
@@ -188,6 +218,14 @@ async fn every_operation_answers_as_its_declared_requirement_says() {
             let is_right =
                 answer.status().is_success() || operation == "reports_icon" && answer.status() == StatusCode::NOT_FOUND;
             assert!(is_right, "{operation} with {scope}: {} {}", answer.status(), answer.text().await.unwrap());
+            if operation == "channels_pin" {
+                // What comes after it moves the channel.
+                let unpin = world
+                    .server
+                    .admin()
+                    .request(Method::DELETE, &template.replace("{app}", "acme").replace("{channel}", "beta"));
+                assert_eq!(unpin.send().await.unwrap().status(), StatusCode::OK);
+            }
         }
     }
 }

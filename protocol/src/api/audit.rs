@@ -64,6 +64,27 @@ pub enum AuditAction {
     /// A channel was moved back.
     #[serde(rename = "channel.rollback")]
     ChannelRollback,
+    /// A channel was pinned.
+    #[serde(rename = "channel.pin")]
+    ChannelPin,
+    /// A channel was unpinned.
+    #[serde(rename = "channel.unpin")]
+    ChannelUnpin,
+    /// Gates of a channel were overridden by a promotion.
+    #[serde(rename = "gate.override")]
+    GateOverride,
+    /// A release was revoked.
+    #[serde(rename = "release.revoke")]
+    ReleaseRevoke,
+    /// A release that was revoked is in use again.
+    #[serde(rename = "release.restore")]
+    ReleaseRestore,
+    /// A part of a release was staged, or staged again.
+    #[serde(rename = "stage.put")]
+    StagePut,
+    /// A staged part was not used in time.
+    #[serde(rename = "stage.expire")]
+    StageExpire,
     /// A token was made.
     #[serde(rename = "token.create")]
     TokenCreate,
@@ -107,6 +128,13 @@ impl AuditAction {
         AuditAction::ReleasePublish,
         AuditAction::ChannelPromote,
         AuditAction::ChannelRollback,
+        AuditAction::ChannelPin,
+        AuditAction::ChannelUnpin,
+        AuditAction::GateOverride,
+        AuditAction::ReleaseRevoke,
+        AuditAction::ReleaseRestore,
+        AuditAction::StagePut,
+        AuditAction::StageExpire,
         AuditAction::TokenCreate,
         AuditAction::TokenRotate,
         AuditAction::TokenRevoke,
@@ -136,6 +164,13 @@ impl AuditAction {
             AuditAction::ReleasePublish => "release.publish",
             AuditAction::ChannelPromote => "channel.promote",
             AuditAction::ChannelRollback => "channel.rollback",
+            AuditAction::ChannelPin => "channel.pin",
+            AuditAction::ChannelUnpin => "channel.unpin",
+            AuditAction::GateOverride => "gate.override",
+            AuditAction::ReleaseRevoke => "release.revoke",
+            AuditAction::ReleaseRestore => "release.restore",
+            AuditAction::StagePut => "stage.put",
+            AuditAction::StageExpire => "stage.expire",
             AuditAction::TokenCreate => "token.create",
             AuditAction::TokenRotate => "token.rotate",
             AuditAction::TokenRevoke => "token.revoke",

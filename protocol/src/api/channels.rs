@@ -5,8 +5,10 @@ use refs::ChannelName;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
-use super::{GateResult, ReleaseRef};
+use super::{GatePass, GateResult, ReleaseRef};
 use crate::Revision;
+use crate::clients::ClientEffect;
+use crate::gate::GateCode;
 use crate::manifest::ReleaseId;
 
 /// Where a channel points.
@@ -24,6 +26,30 @@ pub struct Channel {
     pub moved_by: String,
     /// How many times it has moved.
     pub moves: u64,
+    /// That it is pinned, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Pin>,
+}
+
+/// That a channel stays where it is: nothing is published or promoted onto it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Pin {
+    /// Since when.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Which token pinned it.
+    pub by: String,
+    /// Why, as it was given.
+    pub reason: Option<String>,
+}
+
+/// Pin or unpin a channel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PinRequest {
+    /// Why, for the audit log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// All channels of an app.
@@ -78,6 +104,10 @@ pub struct PromoteRequest {
     #[serde(default, skip_serializing_if = "ExpectedRelease::is_any")]
     #[schema(value_type = Option<String>)]
     pub expected: ExpectedRelease,
+    /// Gates that do not keep it back although they block; needs `override:APP/CHANNEL` and a reason.
+    #[serde(default, rename = "override", skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>, example = json!(["macos-unsigned"]))]
+    pub overrides: Vec<GateCode>,
     /// Why, for the reflog and the audit log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -110,9 +140,30 @@ pub struct Moved {
     pub from: Option<ReleaseRef>,
     /// Where it is. Equal to `from` where nothing had to move.
     pub to: ReleaseRef,
-    /// What the channel's gates warn of.
+    /// What the channel's gates say against it: warnings, and what was overridden.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<GateResult>,
+    /// What the channel's gates have nothing against.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed: Vec<GatePass>,
+    /// The gates that blocked and were overridden.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub overridden: Vec<GateCode>,
+    /// That the channel is pinned there, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Pin>,
+    /// After a rollback: what becomes of apps that are installed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<ClientEffect>,
+}
+
+impl Moved {
+    /// A move of which nothing more is known.
+    pub fn new(channel: ChannelName, from: Option<ReleaseRef>, to: ReleaseRef) -> Self {
+        let (gates, passed, overridden) = (Vec::new(), Vec::new(), Vec::new());
+        Self { channel, from, to, gates, passed, overridden, pin: None, clients: Vec::new() }
+    }
 }
 
 /// One move of a channel.

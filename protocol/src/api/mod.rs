@@ -5,10 +5,12 @@ mod audit;
 mod care;
 mod channels;
 mod links;
+mod promotion;
 mod publishers;
 mod push;
 mod releases;
 mod reports;
+mod staging;
 mod tokens;
 
 pub use apps::{Access, App, Apps, CreateApp, UpdateApp};
@@ -18,13 +20,19 @@ pub use care::{
     GcReport, GcRequest, ScrubStatus, SizedObject, StoreStatus,
 };
 pub use channels::{
-    Channel, Channels, ExpectedRelease, Moved, PromoteRequest, ReflogLine, ReflogPage, RollbackRequest,
+    Channel, Channels, ExpectedRelease, Moved, Pin, PinRequest, PromoteRequest, ReflogLine, ReflogPage, RollbackRequest,
 };
 pub use links::{CreateLink, Link, Links, RotateKey, RotatedKey};
+pub use promotion::{PassedRelease, Promotion, PromotionQuery};
 pub use publishers::{DEFAULT_AUDIENCE, ExchangeRequest, Publisher, PublisherKind, PublisherRule, Publishers};
 pub use push::{
-    CommitRequest, Committed, MissingObject, NegotiateRequest, Negotiated, RefMove, RefUpdate, RefsAnswer, WantedObject,
+    CommitRequest, Committed, Held, MissingObject, NegotiateRequest, Negotiated, RefMove, RefUpdate, RefsAnswer,
+    WantedObject,
 };
-pub use releases::{LogQuery, PageQuery, Release, ReleasePage, ReleaseRef};
-pub use reports::{ArtifactReport, GateResult};
+pub use releases::{
+    CompareQuery, LogQuery, PageQuery, Release, ReleasePage, ReleaseRef, RestoreRequest, Revocation, RevokeRequest,
+    ShownRelease, Stay, Withdrawn,
+};
+pub use reports::{ArtifactReport, GatePass, GateReport, GateResult};
+pub use staging::{FinalizeRequest, Finalized, Stage, StageRequest, StagedRelease, Stages};
 pub use tokens::{CreateToken, CreatedToken, RotateToken, Token, Tokens, Whoami};

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use objstore::Digest;
-use refs::RefName;
+use refs::{ChannelName, RefName};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::{ArtifactReport, GateResult, ReleaseRef};
+use crate::ErrorCode;
 use crate::manifest::ReleaseId;
 use crate::publish::PublishStatus;
 
@@ -100,6 +101,25 @@ pub struct Committed {
     pub reports: Vec<ArtifactReport>,
     /// What the channels' gates warn of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<GateResult>,
+    /// The channels that did not move because they are pinned or a gate blocks. The release is published all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Held>,
+}
+
+/// A channel that did not move to the release that was published for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Held {
+    /// The channel.
+    #[schema(value_type = String, example = "stable")]
+    pub channel: ChannelName,
+    /// What keeps it: `channel_pinned`, `release_revoked` or `gate_blocked`.
+    pub code: ErrorCode,
+    /// The same in words.
+    pub message: String,
+    /// Where it stays; `null` where it does not exist.
+    pub at: Option<ReleaseRef>,
+    /// What its gates say against the release.
     pub gates: Vec<GateResult>,
 }
 

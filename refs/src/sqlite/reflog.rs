@@ -11,6 +11,8 @@ use crate::{AppSlug, ChannelName, RefName, ReflogEntry, rollback_target, undo_st
 /// at.
 pub const ROLLBACK_WINDOW: u32 = 1_000;
 
+pub(super) const WAS_AT: &str = "SELECT EXISTS (SELECT 1 FROM reflog WHERE app = ?1 AND ref = ?2 AND new = ?3)";
+
 /// The lines of a ref's reflog, newest first: at most `limit` of those with a `seq` below `before`,
 /// or of all. The next page starts before the last `seq` of this one.
 ///
@@ -117,7 +119,7 @@ fn read_value(
 /// The columns of one line, as SQL holds them.
 type Columns = (i64, Option<String>, Option<String>, String, String, Option<String>, String);
 
-fn read_entry(row: Row<'_>, columns: &rusqlite::Row<'_>) -> Result<ReflogEntry, ReadError> {
+pub(super) fn read_entry(row: Row<'_>, columns: &rusqlite::Row<'_>) -> Result<ReflogEntry, ReadError> {
     Ok(parse_entry(row, columns.try_into()?)?)
 }
 
@@ -148,7 +150,6 @@ fn saturating_i64(value: u64) -> i64 {
 /// # Errors
 /// When the database fails.
 pub fn was_at(conn: &Connection, app: &AppSlug, name: &RefName, target: ObjectId) -> Result<bool, ReadError> {
-    let mut statement =
-        conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM reflog WHERE app = ?1 AND ref = ?2 AND new = ?3)")?;
+    let mut statement = conn.prepare_cached(WAS_AT)?;
     Ok(statement.query_row((app.as_str(), name.to_string(), encode_id(target)), |row| row.get(0))?)
 }

@@ -32,3 +32,9 @@ CREATE TABLE reflog (
   CHECK (old IS NOT new)
 ) STRICT, WITHOUT ROWID;
 ";
+
+/// Version 2 of the tables, as statements for `execute_batch` after [`SCHEMA_1`]: an index that says where a release was
+/// without reading whole reflogs. It holds `seq` too, as part of the primary key.
+pub const SCHEMA_2: &str = "
+CREATE INDEX reflog_by_new ON reflog (app, new, ref);
+";

@@ -5,5 +5,6 @@ mod random_edits;
 mod reads;
 mod reflogs;
 mod schema;
+mod stays;
 mod store;
 mod writers;

@@ -9,6 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(crate) fn open() -> Connection {
     let conn = Connection::open_in_memory().expect("memory is there");
     conn.execute_batch(sqlite::SCHEMA_1).expect("the schema is valid");
+    conn.execute_batch(sqlite::SCHEMA_2).expect("the schema is valid");
     conn
 }
 

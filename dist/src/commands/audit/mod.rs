@@ -5,9 +5,7 @@ mod follow;
 mod verify;
 
 use clap::{Args, Subcommand};
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp};
+use jiff::Timestamp;
 use protocol::api::{AuditAction, AuditEvent, AuditPage, AuditQuery};
 use protocol::{limits, paths};
 use serde_json::Value;
@@ -16,7 +14,7 @@ use super::parse_app;
 use crate::client::Client;
 use crate::error::CliError;
 use crate::session::Session;
-use crate::ui::{Align, Look, Table};
+use crate::ui::{Align, Look, Table, parse_since};
 
 /// Show who changed what, newest first; verify and export the log
 #[derive(Debug, Args)]
@@ -137,19 +135,6 @@ fn parse_action(text: &str) -> Result<AuditAction, String> {
     })
 }
 
-/// So long ago, or a date or time in UTC.
-fn parse_since(text: &str, now: Timestamp) -> Result<Timestamp, CliError> {
-    let ago = || {
-        let span = text.parse::<Span>().ok().filter(|span| span.is_positive())?;
-        now.to_zoned(TimeZone::UTC).checked_sub(span).ok().map(|zoned| zoned.timestamp())
-    };
-    let date = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
-    text.parse::<Timestamp>().ok().or_else(date).or_else(ago).ok_or_else(|| {
-        CliError::usage(format!("--since {text:?} is not a moment"))
-            .hint("write 7d, 2026-11-01 or 2026-11-01T09:00:00Z")
-    })
-}
-
 fn render(look: &Look, page: &AuditPage) -> String {
     let mut table = Table::new(&[
         ("seq", Align::Right),
@@ -192,22 +177,6 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn since_is_a_distance_or_a_moment() {
-        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
-        let check = |text: &str, expected: &str| {
-            assert_eq!(parse_since(text, now).unwrap().to_string(), expected, "{text}");
-        };
-        check("7d", "2026-11-15T12:00:00Z");
-        check("2h", "2026-11-22T10:00:00Z");
-        check("1 month", "2026-10-22T12:00:00Z");
-        check("2026-11-01", "2026-11-01T00:00:00Z");
-        check("2026-11-01T09:00:00+01:00", "2026-11-01T08:00:00Z");
-        for bad in ["", "yesterday", "-7d", "7"] {
-            assert!(parse_since(bad, now).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn actions_are_those_of_the_server() {

@@ -12,7 +12,7 @@ use super::super::OpError;
 use super::Policy;
 use crate::db;
 
-/// Every object that refs, reflogs within their window, uploads within their lease and releases hold, but for the artifacts of
+/// Every object that refs, reflogs within their window, staged parts, uploads within their lease and releases hold, but for the artifacts of
 /// releases that have expired and of those in `given_up`.
 ///
 /// A target that is no release of the index (a stage) may be a document of any kind: every digest in it counts.
@@ -33,6 +33,7 @@ pub(super) fn live(
             live.insert(digest);
         }
     })?;
+    live.extend(db::stages::live_objects(connection, now)?);
     for target in db::care::unindexed_targets(connection, ago(now, policy.reflog_window))? {
         live.insert(target);
         match store.read_to_vec(&target, limits::MANIFEST_BYTES) {

@@ -96,7 +96,7 @@ impl AppCheck<'_, '_> {
             }
             self.index(&id, &manifest, &subject)?;
         }
-        for row in db::releases::list(self.connection, self.app, None, u32::MAX)? {
+        for row in db::releases::list(self.connection, self.app, None, None, u32::MAX)? {
             self.named.records += 1;
             if !ids.contains(&row.id) {
                 let message = format!("the index has {}, and no ref does", row.id);

@@ -2,7 +2,11 @@
 //!
 //! A push with nothing to send is two requests. Where a ref moved, or an upload was forgotten, between negotiation and
 //! commit, the engine negotiates again by itself; where the release name is taken by other content it says so before it
-//! sends a byte.
+//! sends a byte. A part of a release is staged by the same engine.
+
+mod stage;
+
+pub(crate) use stage::stage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,11 +17,12 @@ use protocol::api::{
     App, CommitRequest, Committed, CreateApp, MissingObject, NegotiateRequest, Negotiated, RefUpdate, Release,
     WantedObject,
 };
+use protocol::dist_json::Header;
 use protocol::publish::{
     PUBLISH_SCHEMA, PublishStatus, Published, PublishedArtifact, PublishedChannel, PublishedRelease, PublishedUrls,
     Transfer,
 };
-use protocol::{Digest, ErrorCode, RefName, ReleaseManifest, Revision, paths};
+use protocol::{Digest, ErrorCode, Problem, RefName, ReleaseManifest, Revision, ServerUrl, paths};
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -81,9 +86,7 @@ pub(crate) async fn publish(
     options: &PublishOptions,
 ) -> Result<Published, CliError> {
     let started = Instant::now();
-    let objects = local_objects(plan, &digests);
-    let meter = Arc::new(Meter::default());
-    let mut push = Push { client, terminal, plan, options, digests, objects, meter, uploaded: BTreeSet::new() };
+    let mut push = Push::new(client, terminal, plan, digests, options);
     let (manifest, committed) = push.run(origin).await?;
     Ok(push.document(&manifest, &committed, started.elapsed()))
 }
@@ -96,16 +99,45 @@ fn local_objects(plan: &Plan, digests: &[Digest]) -> BTreeMap<Digest, LocalObjec
     plan.files.iter().zip(digests).map(object).collect()
 }
 
+/// Counts the rounds of a push.
+#[derive(Debug, Default)]
+pub(crate) struct Again(u32);
+
+impl Again {
+    /// Whether there is another round.
+    pub(crate) fn is_left(&self) -> bool {
+        self.0 + 1 < ROUNDS
+    }
+
+    /// Says why there is another round, and waits for a moment before it.
+    pub(crate) async fn wait(&mut self, terminal: &Terminal, error: &CliError) {
+        self.0 += 1;
+        terminal.note(&format!("{error}; trying again ({} of {ROUNDS})", self.0));
+        let longest = ROUND_WAIT.min(Duration::from_millis(25 << self.0));
+        tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
+    }
+}
+
+impl<'a> Push<'a> {
+    fn new(
+        client: &'a Client,
+        terminal: &'a Terminal,
+        plan: &'a Plan,
+        digests: Vec<Digest>,
+        options: &'a PublishOptions,
+    ) -> Self {
+        let (objects, meter) = (local_objects(plan, &digests), Arc::new(Meter::default()));
+        Self { client, terminal, plan, options, digests, objects, meter, uploaded: BTreeSet::new() }
+    }
+}
+
 impl Push<'_> {
     async fn run(&mut self, mut origin: Origin) -> Result<(ReleaseManifest, Committed), CliError> {
-        let mut round = 1;
+        let mut again = Again::default();
         loop {
             match self.round(&mut origin).await {
-                Err(error) if is_worth_another_round(error.code()) && round < ROUNDS => {
-                    self.terminal.note(&format!("{error}; negotiating again ({round} of {ROUNDS})"));
-                    let longest = ROUND_WAIT.min(Duration::from_millis(25 << round));
-                    tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
-                    round += 1;
+                Err(error) if is_worth_another_round(error.code()) && again.is_left() => {
+                    again.wait(self.terminal, &error).await;
                 }
                 outcome => return outcome,
             }
@@ -240,54 +272,16 @@ impl Push<'_> {
     }
 
     fn document(&self, manifest: &ReleaseManifest, committed: &Committed, elapsed: Duration) -> Published {
-        let header = &self.plan.header;
-        let server = self.client.server();
-        let revision = Revision::release(&committed.release.name);
-        let install = match &header.channel {
-            Some(channel) => paths::install(&header.app, channel),
-            None => paths::install_release(&header.app, &revision),
-        };
-        Published {
-            schema: PUBLISH_SCHEMA.to_owned(),
-            status: committed.status,
-            app: header.app.clone(),
-            release: PublishedRelease {
-                id: committed.release.id,
-                name: committed.release.name.clone(),
-                version: header.version.clone(),
-                build: header.build.clone(),
-            },
-            channel: self.published_channel(committed),
-            artifacts: self.published_artifacts(manifest),
-            urls: PublishedUrls {
-                release: server.join(&paths::release(&header.app, &revision)),
-                install: server.join(&install),
-            },
+        Document {
+            server: self.client.server(),
+            header: &self.plan.header,
+            manifest,
+            committed,
+            uploaded: &self.uploaded,
             transfer: self.transfer(elapsed),
-            reports: committed.reports.clone(),
-            gates: committed.gates.clone(),
             warnings: self.plan.warnings.clone(),
         }
-    }
-
-    fn published_channel(&self, committed: &Committed) -> Option<PublishedChannel> {
-        let name = self.plan.header.channel.clone()?;
-        let moved = committed.refs.iter().find(|moved| moved.name == RefName::Channel(name.clone()));
-        Some(PublishedChannel {
-            name,
-            previous: moved.and_then(|moved| moved.old),
-            current: moved.map_or(committed.release.id, |moved| moved.new),
-        })
-    }
-
-    fn published_artifacts(&self, manifest: &ReleaseManifest) -> Vec<PublishedArtifact> {
-        let artifact = |line: &protocol::ArtifactLine| PublishedArtifact {
-            id: line.sha256,
-            url: self.client.server().join(&paths::object(&manifest.app, &line.sha256)),
-            uploaded: self.uploaded.contains(&line.sha256),
-            line: line.clone(),
-        };
-        manifest.artifacts.iter().map(artifact).collect()
+        .published()
     }
 
     fn transfer(&self, elapsed: Duration) -> Transfer {
@@ -303,7 +297,96 @@ impl Push<'_> {
     }
 }
 
+/// What the document of a publish is made of.
+pub(crate) struct Document<'a> {
+    /// Where it was published.
+    pub(crate) server: &'a ServerUrl,
+    /// What it is called, and the channel that was to move.
+    pub(crate) header: &'a Header,
+    /// Its manifest.
+    pub(crate) manifest: &'a ReleaseManifest,
+    /// What the server did.
+    pub(crate) committed: &'a Committed,
+    /// The objects that this run sent.
+    pub(crate) uploaded: &'a BTreeSet<Digest>,
+    /// What was sent.
+    pub(crate) transfer: Transfer,
+    /// What a person may want to know.
+    pub(crate) warnings: Vec<Problem>,
+}
+
+impl Document<'_> {
+    /// The document.
+    pub(crate) fn published(self) -> Published {
+        let (header, committed) = (self.header, self.committed);
+        let revision = Revision::release(&committed.release.name);
+        let channel = self.channel();
+        let install = match &channel {
+            Some(channel) => paths::install(&header.app, &channel.name),
+            None => paths::install_release(&header.app, &revision),
+        };
+        Published {
+            schema: PUBLISH_SCHEMA.to_owned(),
+            status: committed.status,
+            app: header.app.clone(),
+            release: PublishedRelease {
+                id: committed.release.id,
+                name: committed.release.name.clone(),
+                version: header.version.clone(),
+                build: header.build.clone(),
+            },
+            channel,
+            artifacts: self.artifacts(),
+            urls: PublishedUrls {
+                release: self.server.join(&paths::release(&header.app, &revision)),
+                install: self.server.join(&install),
+            },
+            reports: committed.reports.clone(),
+            gates: committed.gates.clone(),
+            held: committed.held.clone(),
+            transfer: self.transfer,
+            warnings: self.warnings,
+        }
+    }
+
+    /// The channel that moved, or was there; not one that is held.
+    fn channel(&self) -> Option<PublishedChannel> {
+        let name = self.header.channel.clone()?;
+        let moved = self.committed.refs.iter().find(|moved| moved.name == RefName::Channel(name.clone()))?;
+        Some(PublishedChannel { name, previous: moved.old, current: moved.new })
+    }
+
+    fn artifacts(&self) -> Vec<PublishedArtifact> {
+        let artifact = |line: &protocol::ArtifactLine| PublishedArtifact {
+            id: line.sha256,
+            url: self.server.join(&paths::object(&self.manifest.app, &line.sha256)),
+            uploaded: self.uploaded.contains(&line.sha256),
+            line: line.clone(),
+        };
+        self.manifest.artifacts.iter().map(artifact).collect()
+    }
+}
+
+/// Fails where the release is published and its channel did not move: the exit code has to tell.
+///
+/// # Errors
+/// [`ErrorCode::ChannelPinned`], [`ErrorCode::GateBlocked`] or [`ErrorCode::ReleaseRevoked`], with the document in the details.
+pub(crate) fn refuse_held(published: Published) -> Result<Published, CliError> {
+    let Some(held) = published.held.first().cloned() else { return Ok(published) };
+    let (app, release, channel) = (&published.app, &published.release.name, &held.channel);
+    let stays = held.at.as_ref().map_or_else(|| "was not made".to_owned(), |at| format!("stays at {}", at.name));
+    let message = format!("{app} {release} is published, and {channel} {stays}: {}", held.message);
+    let promote = format!("dist promote {app}@{release} {channel}");
+    let hint = match held.code {
+        ErrorCode::ChannelPinned => format!("`dist unpin {app}@{channel}`, then `{promote}`"),
+        ErrorCode::ReleaseRevoked => "publish under another version or build".to_owned(),
+        _ => format!("`{promote} --dry-run` shows its gates, and how they are overridden"),
+    };
+    let details = json!({ "channel": channel, "at": held.at, "gates": held.gates, "published": published });
+    Err(CliError::new(held.code, message).hint(hint).details(details))
+}
+
 /// What another negotiation mends: someone moved a ref, or the server forgot an upload.
-fn is_worth_another_round(code: ErrorCode) -> bool {
+pub(crate) fn is_worth_another_round(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::RefMoved | ErrorCode::ObjectMissing | ErrorCode::ObjectNotNegotiated)
 }
