@@ -3,6 +3,7 @@
 
 mod fsck;
 mod inspect;
+mod log;
 mod push;
 mod repush;
 mod table;
@@ -34,6 +35,8 @@ enum Bench {
     Push(push::Options),
     /// A large APK and a large IPA, inspected
     Inspect(inspect::Options),
+    /// A log of many releases
+    Log(log::Options),
     /// Many small files, pushed a second time
     Repush(repush::Options),
 }
@@ -46,6 +49,7 @@ pub fn run(options: &Options) -> Result<()> {
     match &options.bench {
         Bench::Fsck(options) => fsck::run(options),
         Bench::Inspect(options) => inspect::run(options),
+        Bench::Log(options) => log::run(options),
         Bench::Push(options) => push::run(options),
         Bench::Repush(options) => repush::run(options),
     }

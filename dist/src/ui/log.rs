@@ -236,10 +236,12 @@ fn source(release: &Release) -> Line {
     Line::new().add(Tone::Muted, format!("  {}", told.join(" ")))
 }
 
-/// The first line of the notes that says something, without the marks of a heading.
+/// The first line of the notes that says something beyond the version, without the marks of a heading.
 fn first_line(release: &Release) -> Option<&str> {
     let notes = release.manifest.notes.as_deref()?;
-    notes.lines().map(|line| line.trim_start_matches('#').trim()).find(|line| !line.is_empty())
+    let is_news =
+        |line: &&str| !line.is_empty() && ![release.name.as_str(), release.manifest.version.as_str()].contains(line);
+    notes.lines().map(|line| line.trim_start_matches('#').trim()).find(is_news)
 }
 
 #[cfg(test)]

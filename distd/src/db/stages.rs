@@ -132,7 +132,7 @@ mod tests {
     fn what_live_parts_need_is_told_once_and_until_they_expire() {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "foreign_keys", true).unwrap();
-        migrate::run(&mut connection).unwrap();
+        migrate::run(&mut connection, |_, _| Ok(())).unwrap();
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let tx = connection.transaction().unwrap();
         let app: AppSlug = "acme".parse().unwrap();
