@@ -1,5 +1,7 @@
 //! Verified reading, surveys and copies between stores, on real directories.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use std::fs;
 
 use objstore::{
