@@ -228,12 +228,17 @@ fn source(release: &Release) -> Line {
     Line::new().add(Tone::Muted, format!("  {}", told.join(" ")))
 }
 
-/// The first line of the notes that says something beyond the version, without the marks of a heading.
+/// The first line of the notes that says something beyond the version, without the marks of a heading or list.
 fn first_line(release: &Release) -> Option<&str> {
     let notes = release.manifest.notes.as_deref()?;
     let is_news =
         |line: &&str| !line.is_empty() && ![release.name.as_str(), release.manifest.version.as_str()].contains(line);
-    notes.lines().map(|line| line.trim_start_matches('#').trim()).find(is_news)
+    notes.lines().map(bare).find(is_news)
+}
+
+fn bare(line: &str) -> &str {
+    let line = line.trim_start_matches('#').trim();
+    line.strip_prefix("- ").or_else(|| line.strip_prefix("* ")).unwrap_or(line)
 }
 
 #[cfg(test)]
