@@ -4,7 +4,7 @@ use protocol::compare::{
     ArtifactChange, ChangeKind, Comparison, Fact, FileChanges, LineChange, NotesChange, SizeChange, ValueChange,
 };
 use protocol::manifest::{ArtifactLine, Link};
-use protocol::{AppSlug, Digest};
+use protocol::{AppSlug, Arch, Digest};
 
 use super::line::Line;
 use super::log::signed_size;
@@ -51,9 +51,9 @@ fn whole(look: &Look, app: &AppSlug, comparison: &Comparison) -> Vec<Line> {
     if let Some(line) = unchanged(comparison) {
         lines.extend([Line::new(), line]);
     }
-    let links = [(&comparison.links_removed, ChangeKind::Removed), (&comparison.links_added, ChangeKind::Added)];
-    let links = links.into_iter().flat_map(|(links, kind)| links.iter().map(move |it| link(it, kind)));
-    lines.extend(titled("links", links.collect()));
+    let gone = comparison.links_removed.iter().map(|it| link(it, ChangeKind::Removed));
+    let come = comparison.links_added.iter().map(|it| link(it, ChangeKind::Added));
+    lines.extend(titled("links", gone.chain(come).collect()));
     lines.extend(titled("notes", comparison.notes.iter().flat_map(notes).collect()));
     lines
 }
@@ -118,7 +118,7 @@ fn artifact(look: &Look, change: &ArtifactChange) -> Vec<Line> {
     lines
 }
 
-/// `~ acme.apk  android universal apk   10.0 MiB → 12.0 MiB   +2.0 MiB`.
+/// `~ acme.apk  android apk   10.0 MiB → 12.0 MiB   +2.0 MiB`.
 fn headline(look: &Look, change: &ArtifactChange) -> Line {
     let line = start(look, change, SIZES);
     match change.change {
@@ -148,7 +148,11 @@ fn start(look: &Look, change: &ArtifactChange, rest: usize) -> Line {
     line.pad_to(column).add(Tone::Plain, "  ")
 }
 
+/// `linux x86_64 deb`, `android apk`: what fits every processor says so by not naming one.
 fn place(line: &ArtifactLine) -> String {
+    if line.arch == Arch::universal() {
+        return format!("{} {}", line.platform, line.kind);
+    }
     format!("{} {} {}", line.platform, line.arch, line.kind)
 }
 
