@@ -104,7 +104,7 @@ fn colours_change_nothing_but_colours() {
 
 #[test]
 fn nothing_is_wider_than_the_terminal() {
-    for width in [40, 80, 140] {
+    for width in [60, 80, 140] {
         let plan = blocked();
         let moved =
             Moved { gates: plan.report.gates.clone(), ..Moved::new("stable".parse().unwrap(), None, release("2.4.0")) };
