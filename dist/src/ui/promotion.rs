@@ -91,7 +91,7 @@ pub(crate) fn render_moved(look: &Look, moved: &Moved, ahead: u64) -> String {
     let sentence = match &moved.from {
         Some(from) if from.id == moved.to.id => format!("{channel} points at {to} already. Nothing moved.\n"),
         Some(from) => format!("{channel} now points at {to} (was {}).{between}\n", from.name),
-        None => format!("{channel} now points at {to} (new channel).{between}\n"),
+        None => format!("{channel} now points at {to} (new channel).\n"),
     };
     let told: Vec<GateResult> = moved.gates.iter().filter(|result| result.level != Level::Off).cloned().collect();
     sentence + &gate_lines(look, &told, &moved.overridden)

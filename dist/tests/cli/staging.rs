@@ -75,7 +75,7 @@ fn a_person_sees_what_is_staged_and_what_becomes_of_it() {
     let (server, project) = (Server::start(), job("linux", b"l"));
     let artifact = ["--part", "linux", "--artifact", "acme-linux.bin,platform=linux", "--create-app"];
     let run = server.dist(&project, &[&["ci", "stage"][..], &artifact].concat()).ok();
-    assert!(run.stdout.starts_with("linux of acme 1.0.0 is staged. It expires in 6 days.\n"), "{run:?}");
+    assert!(run.stdout.starts_with("linux of acme 1.0.0 is staged. It expires in 7 days.\n"), "{run:?}");
     assert!(run.stderr.starts_with("staged linux of acme 1.0.0: sent 1 of 1 objects, 1 B of 1 B"), "{run:?}");
     let status = server.dist(&project, &["ci", "status"]).ok().stdout;
     assert!(status.contains("1.0.0    linux      1   1 B"), "{status}");
