@@ -188,7 +188,7 @@ impl Cli {
             #[cfg(debug_assertions)]
             Command::FaultSteps => {
                 let steps = objstore::faults::STEPS.iter().chain(crate::faults::STEPS);
-                print(&steps.map(|step| format!("{step}\n")).collect::<String>())
+                print(&(steps.copied().collect::<Vec<_>>().join("\n") + "\n"))
             }
         }
         .map(|()| ExitCode::SUCCESS)

@@ -51,13 +51,12 @@ fn render(look: &Look, report: &GcReport) -> String {
         table.row(["deletes".to_owned(), object.digest.short(), ByteSize(object.size).to_string()]);
     }
     let freed = ByteSize(report.freed_bytes());
-    let mut text = if table.is_empty() { String::new() } else { table.render(look) + "\n" };
-    if let Some(reason) = &report.held {
-        text += &format!("Nothing is deleted now: {reason}.\n");
-    }
-    text + &match (report.is_empty(), report.dry_run) {
+    let table = if table.is_empty() { String::new() } else { table.render(look) + "\n" };
+    let held = report.held.as_ref().map(|reason| format!("Nothing is deleted now: {reason}.\n")).unwrap_or_default();
+    let end = match (report.is_empty(), report.dry_run) {
         (true, _) => "There is nothing to delete.\n".to_owned(),
         (false, true) => format!("{freed} would be free; nothing was changed.\n"),
         (false, false) => format!("{freed} are free.\n"),
-    }
+    };
+    table + &held + &end
 }

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 use objstore::{CopyMethod, DirLock, LockError, Options, Store};
 use protocol::ByteSize;
-use protocol::api::{CheckEvent, CheckReport, FindingLevel, GcReport};
+use protocol::api::{CheckEvent, CheckReport, Finding, FindingLevel, GcReport};
 
 use super::{Data, eprint, parse_duration, print};
 use crate::Clock;
@@ -129,6 +129,7 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 ///
 /// Exit code 0: clean; 1: something is wrong; 2: the check could not be made.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct Fsck {
     #[command(flatten)]
     data: Data,
@@ -147,7 +148,7 @@ pub(super) struct Fsck {
     /// Put right what can be: move damaged objects to quarantine, restore them from --from, make the index again.
     #[arg(long)]
     repair: bool,
-    /// Where whole objects come from: a backup or data directory, or the address of a server (token: DISTD_FROM_TOKEN).
+    /// Where whole objects come from: a backup or data directory, or the address of a server (token: `DISTD_FROM_TOKEN`).
     #[arg(long, value_name = "DIR|URL", requires = "repair")]
     from: Option<String>,
     /// Print one JSON document.
@@ -249,31 +250,32 @@ impl Progress {
 }
 
 fn render(report: &CheckReport) -> String {
-    let mut text = String::new();
-    for finding in &report.findings {
+    let line = |finding: &Finding| {
         let mark = match (finding.level, &finding.repaired) {
             (_, Some(_)) => "repaired",
             (FindingLevel::Error, None) => "ERROR",
             (FindingLevel::Note, None) => "note",
         };
-        text += &format!("{mark:<8} {:<17} {}: {}", finding.kind.as_str(), finding.subject, finding.message);
-        text += &finding.repaired.as_ref().map_or_else(|| "\n".to_owned(), |done| format!(" ({done})\n"));
-    }
+        let done = finding.repaired.as_ref().map(|done| format!(" ({done})")).unwrap_or_default();
+        format!("{mark:<8} {:<17} {}: {}{done}", finding.kind.as_str(), finding.subject, finding.message)
+    };
+    let mut lines: Vec<String> = report.findings.iter().map(line).collect();
     let looked = if report.quick { "sizes and links only" } else { "every byte read" };
-    text += &format!(
-        "{} objects, {}, {} records in {:.1} s ({looked})\naudit head {}\n",
+    lines.push(format!(
+        "{} objects, {}, {} records in {:.1} s ({looked})",
         report.objects,
         ByteSize(report.bytes),
         report.records,
-        report.seconds,
-        report.audit_head
-    );
+        report.seconds
+    ));
+    lines.push(format!("audit head {}", report.audit_head));
     let errors = report.findings.iter().filter(|it| it.level == FindingLevel::Error && it.repaired.is_none()).count();
-    text + &match errors {
-        0 => "clean\n".to_owned(),
-        1 => "1 error\n".to_owned(),
-        errors => format!("{errors} errors\n"),
-    }
+    lines.push(match errors {
+        0 => "clean".to_owned(),
+        1 => "1 error".to_owned(),
+        errors => format!("{errors} errors"),
+    });
+    lines.join("\n") + "\n"
 }
 
 /// Delete what nothing names any more: in two steps, first the trash, then for good after the grace period.
@@ -305,27 +307,17 @@ impl Gc {
 }
 
 fn render_gc(report: &GcReport) -> String {
-    let mut text = String::new();
-    for release in &report.expired {
-        text += &format!("gives up   {} {} ({})\n", release.app, release.name, ByteSize(release.size));
-    }
-    for upload in &report.abandoned {
-        text += &format!("drops      upload of {} to {}\n", upload.digest.short(), upload.app);
-    }
-    for object in &report.trashed {
-        text += &format!("trashes    {} ({})\n", object.digest, ByteSize(object.size));
-    }
-    for digest in &report.restored {
-        text += &format!("takes back {digest}\n");
-    }
-    for object in &report.deleted {
-        text += &format!("deletes    {} ({})\n", object.digest, ByteSize(object.size));
-    }
-    if let Some(reason) = &report.held {
-        text += &format!("nothing is deleted now: {reason}\n");
-    }
+    let expired = report.expired.iter().map(|it| format!("gives up   {} {} ({})", it.app, it.name, ByteSize(it.size)));
+    let abandoned =
+        report.abandoned.iter().map(|it| format!("drops      upload of {} to {}", it.digest.short(), it.app));
+    let trashed = report.trashed.iter().map(|it| format!("trashes    {} ({})", it.digest, ByteSize(it.size)));
+    let restored = report.restored.iter().map(|digest| format!("takes back {digest}"));
+    let deleted = report.deleted.iter().map(|it| format!("deletes    {} ({})", it.digest, ByteSize(it.size)));
+    let mut lines: Vec<String> = expired.chain(abandoned).chain(trashed).chain(restored).chain(deleted).collect();
+    lines.extend(report.held.as_ref().map(|reason| format!("nothing is deleted now: {reason}")));
     let freed = ByteSize(report.freed_bytes());
-    text + &if report.dry_run { format!("{freed} would be free\n") } else { format!("{freed} are free\n") }
+    lines.push(if report.dry_run { format!("{freed} would be free") } else { format!("{freed} are free") });
+    lines.join("\n") + "\n"
 }
 
 /// Make a backup, or check one. Beside a running server too; incremental.

@@ -9,7 +9,7 @@ use std::{fmt, fs, path::Path};
 use anyhow::{Context, Result, ensure};
 
 use super::Release;
-use crate::{client::Client, process, server::Server, store, workspace::Binaries};
+use crate::{client::Client, server::Server, store, workspace::Binaries};
 
 const APP: &str = "crash";
 
@@ -101,15 +101,16 @@ fn push(binaries: &Binaries, folder: &Path, fault: &str) -> Result<bool> {
         }
         Ok(server) => {
             client.move_to(&server);
-            let outcome = process::read(client.publish_command(&release.manifest).args(["--retries", "0"]));
-            if let Err(error) = &outcome {
-                let said = format!("{error:#}");
+            let mut command = client.publish_command(&release.manifest);
+            let output = command.args(["--retries", "0"]).output().context("cannot start dist")?;
+            if !output.status.success() {
+                let said = String::from_utf8_lossy(&output.stdout);
                 let codes = ["insufficient_storage", "storage_failed", "unavailable", "internal", "server_unreachable"];
                 ensure!(codes.iter().any(|code| said.contains(code)), "it does not say what is wrong: {said}");
             }
             store::fsck(&binaries.distd, &data).context("beside the server")?;
             server.stop()?;
-            outcome.is_err()
+            !output.status.success()
         }
     };
     store::fsck(&binaries.distd, &data).context("after the trouble")?;

@@ -111,10 +111,11 @@ async fn keep(server: &Server, digest: Digest, sums: BlockSums) -> Result<(), Op
     server
         .db
         .write(move |tx| {
-            Ok(match sums.size_bytes() {
+            match sums.size_bytes() {
                 size @ ..=BLOCK_BYTES => db::care::set_checked(tx, &digest, size, at)?,
                 _ => db::care::set_sums(tx, &digest, &sums, at)?,
-            })
+            }
+            Ok(())
         })
         .await
 }

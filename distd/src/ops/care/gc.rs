@@ -162,13 +162,13 @@ fn plan(connection: &Connection, ground: &Ground, objects: &[SizedObject]) -> Re
     let mut plan = Plan { expire, abandon, held: db::care::held(connection, now)?, ..Plan::default() };
     for object in objects {
         match (live.contains(&object.digest), trashed.remove(&object.digest)) {
-            (true, None) => {}
             (true, Some(_)) => plan.restore.push(object.digest),
             (false, None) => plan.trash.push(*object),
             (false, Some(since)) if since <= ago(now, ground.policy.grace) && plan.held.is_none() => {
                 plan.delete.push(*object);
             }
-            (false, Some(_)) => {}
+            // It is used, or in the trash for too short a time.
+            (true, None) | (false, Some(_)) => {}
         }
     }
     // What is left has no file any more.

@@ -138,10 +138,11 @@ pub async fn scrub(server: &Server) -> Result<u64, OpError> {
                 server
                     .db
                     .write(move |tx| {
-                        Ok::<_, OpError>(match object.size_bytes {
+                        match object.size_bytes {
                             size @ ..=BLOCK_BYTES => db::care::set_checked(tx, &digest, size, at)?,
                             _ => db::care::set_sums(tx, &digest, &sums, at)?,
-                        })
+                        }
+                        Ok::<_, OpError>(())
                     })
                     .await?;
             }

@@ -108,7 +108,10 @@ pub(super) fn read(
         let _ = fs::remove_file(path);
     }
     let found = work.found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    findings.list.extend(found.into_iter().chain(earlier));
+    for finding in found.into_iter().chain(earlier) {
+        (findings.listener)(CheckEvent::Found(finding.clone()));
+        findings.list.push(finding);
+    }
     Read { bytes: work.bytes.into_inner() }
 }
 
