@@ -20,6 +20,7 @@ pub mod dist_json;
 pub mod error;
 pub mod limits;
 pub mod manifest;
+pub mod newer;
 pub mod paths;
 pub mod platform;
 pub mod publish;
