@@ -9,7 +9,7 @@ use std::{process::Command, time::Instant};
 use anyhow::{Context, Result};
 
 use crate::{
-    fixtures, process, tidy,
+    browser, fixtures, process, tidy,
     tools::{self, FIND, FORMATS, NPM, OPENSSL, PIP, SHA256SUM, SQLITE3, STRACE},
     workspace,
 };
@@ -30,6 +30,7 @@ const STEPS: &[Step] = &[
     Step { name: "doctests", run: run_doctests },
     Step { name: "the formats' own tools", run: ensure_formats_tools },
     Step { name: "real artifacts", run: fetch_artifacts },
+    Step { name: "a browser", run: browser::run },
     Step { name: "tests", run: run_tests },
 ];
 
