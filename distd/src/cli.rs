@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Span};
 use objstore::Options;
 use protocol::api::{CreateToken, CreatedToken};
 use protocol::audit_chain::Mark;
-use protocol::{Scope, paths};
+use protocol::{Scope, ServerUrl, paths};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::db::Database;
@@ -19,7 +19,7 @@ use crate::inspection::worker::{self, Worker};
 use crate::ops::reindex::{self, Reindexed};
 use crate::ops::{audit, tokens};
 use crate::server::make_directories;
-use crate::{Clock, Inspector, Listening, Server, http};
+use crate::{Clock, Handover, Inspector, Listening, Server, Site, http};
 
 /// The dist server: git for releases.
 #[derive(Debug, Parser)]
@@ -66,6 +66,17 @@ struct Serve {
     /// Free space that is never used up, in MiB. Uploads that would are refused before they start.
     #[arg(long, value_name = "MIB", env = "DISTD_RESERVE_MIB", default_value_t = 512)]
     reserve_mib: u64,
+    /// The address that people reach the server at, such as `https://dist.example.com`. Install pages need it: iPhones install
+    /// from https only, and codes to scan hold a whole address.
+    #[arg(long, value_name = "URL", env = "DISTD_PUBLIC_URL")]
+    public_url: Option<ServerUrl>,
+    /// Let nginx send whole downloads: the internal location that is an alias of the data directory's `objects`, such as
+    /// /objects/.
+    #[arg(long, value_name = "LOCATION", env = "DISTD_X_ACCEL_REDIRECT", conflicts_with = "x_sendfile")]
+    x_accel_redirect: Option<String>,
+    /// Let Apache or lighttpd send whole downloads: the data directory's `objects` as the proxy sees it.
+    #[arg(long, value_name = "DIR", env = "DISTD_X_SENDFILE")]
+    x_sendfile: Option<String>,
     /// How the log on stderr is written.
     #[arg(long, env = "DISTD_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -165,6 +176,15 @@ impl Cli {
 }
 
 impl Serve {
+    fn site(&self) -> Site {
+        let handover = match (&self.x_accel_redirect, &self.x_sendfile) {
+            (Some(location), _) => Handover::AccelRedirect(location.clone()),
+            (None, Some(folder)) => Handover::Sendfile(folder.clone()),
+            (None, None) => Handover::Never,
+        };
+        Site { public_url: self.public_url.clone(), handover }
+    }
+
     fn run(self) -> Result<()> {
         start_log(self.log_format);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -174,6 +194,7 @@ impl Serve {
     async fn serve(self) -> Result<()> {
         let options = Options { reserve_bytes: self.reserve_mib * 1024 * 1024 };
         let server = Server::open(&self.data.data, options, Clock::system(), Inspector::of_this_program()?)?;
+        let server = server.at(self.site());
         let listening = Listening::bind(self.listen).with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listening.address();
         if let Some(first) = tokens::create_first(&server).await? {

@@ -14,9 +14,11 @@ mod oidc;
 pub mod ops;
 pub mod serve;
 pub mod server;
+pub mod site;
 mod throttle;
 pub mod web;
 
 pub use inspection::Inspector;
 pub use serve::Listening;
 pub use server::{Clock, Server};
+pub use site::{Handover, Site};

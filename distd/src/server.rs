@@ -13,8 +13,10 @@ use crate::inspection::Inspector;
 use crate::keys::Keys;
 use crate::oidc::Issuers;
 use crate::ops::authenticate::Attempts;
+use crate::ops::install::counts::Counts;
 use crate::ops::refusals::Refusals;
 use crate::ops::tokens::TokenUses;
+use crate::site::Site;
 
 /// Directories of the data directory that are there from the start, for people to put things into.
 const DIRECTORIES: &[&str] = &["backups", "config", "logs"];
@@ -53,6 +55,8 @@ pub struct Server {
     pub(crate) issuers: Issuers,
     pub(crate) attempts: Arc<Attempts>,
     pub(crate) refusals: Arc<Refusals>,
+    pub(crate) counts: Arc<Counts>,
+    pub(crate) site: Arc<Site>,
     _lock: Arc<DirLock>,
 }
 
@@ -95,7 +99,27 @@ impl Server {
         let issuers = Issuers::new(clock.clone());
         let (attempts, refusals) = (Arc::new(Attempts::new()), Arc::new(Refusals::new()));
         let uses = TokenUses::default();
-        Ok(Self { db, store, clock, inspector, issuers, keys, uses, attempts, refusals, _lock: Arc::new(lock) })
+        let (counts, site) = (Arc::default(), Arc::default());
+        Ok(Self {
+            db,
+            store,
+            clock,
+            inspector,
+            issuers,
+            keys,
+            uses,
+            attempts,
+            refusals,
+            counts,
+            site,
+            _lock: Arc::new(lock),
+        })
+    }
+
+    /// The same server, reached from outside in this way.
+    #[must_use]
+    pub fn at(self, site: Site) -> Self {
+        Self { site: Arc::new(site), ..self }
     }
 }
 

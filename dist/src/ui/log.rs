@@ -197,6 +197,7 @@ mod tests {
             channels: channels.iter().map(|name| name.parse().unwrap()).collect(),
             size_bytes,
             reports: manifest.artifacts.iter().map(report).collect(),
+            install: Vec::new(),
             manifest,
         }
     }

@@ -7,6 +7,7 @@ const STEPS: &[&[&str]] = &[
     &[include_str!("schema.sql"), refs::sqlite::SCHEMA_1],
     &[include_str!("reports.sql")],
     &[include_str!("publishers.sql")],
+    &[include_str!("install.sql")],
 ];
 
 /// Why the tables cannot be brought to this version.

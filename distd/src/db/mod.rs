@@ -6,13 +6,16 @@
 
 pub(crate) mod apps;
 pub(crate) mod audit;
+pub(crate) mod chunks;
 mod convert;
+pub(crate) mod downloads;
 pub(crate) mod links;
 mod migrate;
 pub(crate) mod objects;
 pub(crate) mod publishers;
 pub(crate) mod releases;
 pub(crate) mod reports;
+pub(crate) mod sessions;
 pub(crate) mod tokens;
 
 use std::path::{Path, PathBuf};

@@ -9,7 +9,8 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use super::{
-    apps, audit, channels, health, layer, links, objects, openapi, publishers, push, releases, reports, tokens,
+    apps, audit, channels, health, installs, layer, links, objects, openapi, publishers, push, releases, reports,
+    tokens,
 };
 use crate::{Server, web};
 
@@ -38,6 +39,8 @@ pub(super) fn api() -> OpenApiRouter<Server> {
         .routes(routes!(channels::list))
         .routes(routes!(channels::show))
         .routes(routes!(channels::reflog))
+        .routes(routes!(installs::update))
+        .routes(routes!(installs::downloads))
         .routes(routes!(channels::promote))
         .routes(routes!(channels::rollback))
         .routes(routes!(tokens::list, tokens::create))
@@ -52,7 +55,7 @@ pub(super) fn api() -> OpenApiRouter<Server> {
 /// Everything the server answers to.
 pub fn router(server: Server) -> Router {
     let (api, _) = api().split_for_parts();
-    api.merge(web::routes())
+    api.merge(web::routes(&server))
         .fallback(layer::not_found)
         .method_not_allowed_fallback(layer::method_not_allowed)
         .layer(DefaultBodyLimit::max(limits::JSON_BODY_BYTES))

@@ -9,6 +9,7 @@ use protocol::{AppSlug, RefName, ReleaseId, ReleaseManifest, Revision, limits};
 use refs::sqlite::RefKind;
 use rusqlite::Connection;
 
+use super::install::modes;
 use super::page::{Page, parse_limit};
 use super::resolve::load;
 use super::view::View;
@@ -131,7 +132,7 @@ impl View {
     }
 
     /// What is known of a release, as far as the view goes.
-    fn describe(
+    pub(super) fn describe(
         &self,
         connection: &Connection,
         store: &Store,
@@ -160,6 +161,7 @@ pub(super) fn describe(
     });
     let manifest = read_manifest(store, &row.id)?;
     let rules = rules::load(connection, app)?;
+    let found = reports::load(connection, &manifest)?;
     Ok(Release {
         app: app.clone(),
         id: row.id,
@@ -167,7 +169,8 @@ pub(super) fn describe(
         published_by: row.published_by,
         channels: channels.collect(),
         size_bytes: row.size_bytes,
-        reports: reports::of_release(connection, &manifest, &rules, now)?,
+        reports: reports::check(&manifest, &found, &rules, now),
+        install: modes::ways(&manifest, &found, now),
         manifest,
         name: row.name,
     })

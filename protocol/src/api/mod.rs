@@ -3,6 +3,7 @@
 mod apps;
 mod audit;
 mod channels;
+mod install;
 mod links;
 mod publishers;
 mod push;
@@ -14,6 +15,9 @@ pub use apps::{Access, App, Apps, CreateApp, UpdateApp};
 pub use audit::{AuditAction, AuditEvent, AuditPage, AuditQuery, UnknownAuditAction};
 pub use channels::{
     Channel, Channels, ExpectedRelease, Moved, PromoteRequest, ReflogLine, ReflogPage, RollbackRequest,
+};
+pub use install::{
+    DownloadCount, Downloads, DownloadsQuery, Install, InstallMode, InstallReason, Update, UpdateArtifact, UpdateQuery,
 };
 pub use links::{CreateLink, Link, Links, RotateKey, RotatedKey};
 pub use publishers::{DEFAULT_AUDIENCE, ExchangeRequest, Publisher, PublisherKind, PublisherRule, Publishers};

@@ -5,7 +5,7 @@ use refs::{AppSlug, ChannelName, ReleaseName};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::ArtifactReport;
+use super::{ArtifactReport, Install};
 use crate::manifest::{ReleaseId, ReleaseManifest};
 
 /// A release by id and name.
@@ -45,6 +45,9 @@ pub struct Release {
     pub manifest: ReleaseManifest,
     /// What inspection found, one for each artifact, in the order of the manifest.
     pub reports: Vec<ArtifactReport>,
+    /// How it gets onto devices: one for each artifact, in the order of the manifest, then one for each TestFlight link.
+    #[serde(default)]
+    pub install: Vec<Install>,
 }
 
 /// Some releases of an app.
