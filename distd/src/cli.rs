@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Span};
 use objstore::Options;
 use protocol::api::{CreateToken, CreatedToken};
 use protocol::audit_chain::Mark;
-use protocol::{Scope, paths};
+use protocol::{Scope, ServerUrl, paths};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::db::Database;
@@ -24,7 +24,7 @@ use crate::ops::care::schedule;
 use crate::ops::reindex::{self, Reindexed};
 use crate::ops::{audit, staging, tokens};
 use crate::server::make_directories;
-use crate::{Clock, Inspector, Listening, Server, http, ownership};
+use crate::{Clock, Handover, Inspector, Listening, Server, Site, http, ownership};
 
 /// The dist server: git for releases.
 #[derive(Debug, Parser)]
@@ -84,6 +84,17 @@ struct Serve {
     /// For how long a part of a release is kept that was staged and not published, such as 7d, 12h.
     #[arg(long, value_name = "DURATION", env = "DISTD_STAGE_TTL", default_value = "7d", value_parser = parse_duration)]
     stage_ttl: Duration,
+    /// The address that people reach the server at, such as `https://dist.example.com`. Install pages need it: iPhones install
+    /// from https only, and codes to scan hold a whole address.
+    #[arg(long, value_name = "URL", env = "DISTD_PUBLIC_URL")]
+    public_url: Option<ServerUrl>,
+    /// Let nginx send whole downloads: the internal location that is an alias of the data directory's `objects`, such as
+    /// /objects/.
+    #[arg(long, value_name = "LOCATION", env = "DISTD_X_ACCEL_REDIRECT", conflicts_with = "x_sendfile")]
+    x_accel_redirect: Option<String>,
+    /// Let Apache or lighttpd send whole downloads: the data directory's `objects` as the proxy sees it.
+    #[arg(long, value_name = "DIR", env = "DISTD_X_SENDFILE")]
+    x_sendfile: Option<String>,
     /// How the log on stderr is written.
     #[arg(long, env = "DISTD_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -196,6 +207,15 @@ impl Cli {
 }
 
 impl Serve {
+    fn site(&self) -> Site {
+        let handover = match (&self.x_accel_redirect, &self.x_sendfile) {
+            (Some(location), _) => Handover::AccelRedirect(location.clone()),
+            (None, Some(folder)) => Handover::Sendfile(folder.clone()),
+            (None, None) => Handover::Never,
+        };
+        Site { public_url: self.public_url.clone(), handover }
+    }
+
     fn run(self) -> Result<()> {
         start_log(self.log_format);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -204,10 +224,12 @@ impl Serve {
 
     async fn serve(self) -> Result<()> {
         let options = Options { reserve_bytes: self.reserve_mib * 1024 * 1024 };
+        let site = self.site();
         let server = Server::open(&self.data.data, options, Clock::system(), Inspector::of_this_program()?)
             .map_err(|error| ownership::explain(error, &self.data.data))?
             .with_policy(self.caring.policy())
-            .keep_stages(self.stage_ttl.try_into()?);
+            .keep_stages(self.stage_ttl.try_into()?)
+            .at(site);
         staging::expire(&server).await?;
         let listening = Listening::bind(self.listen).with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listening.address();

@@ -17,9 +17,11 @@ pub mod ops;
 mod ownership;
 pub mod serve;
 pub mod server;
+pub mod site;
 mod throttle;
 pub mod web;
 
 pub use inspection::Inspector;
 pub use serve::Listening;
 pub use server::{Clock, Server};
+pub use site::{Handover, Site};

@@ -9,6 +9,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use protocol::limits;
 
+use crate::ops::install::counts;
 use crate::ops::refusals;
 use crate::{Server, http};
 
@@ -61,6 +62,7 @@ impl Listening {
         bound(serving.http_builder());
         let outcome = serving.serve(service).await;
         refusals::flush(&server).await;
+        counts::flush_at_end(&server).await;
         outcome
     }
 }

@@ -16,9 +16,11 @@ use crate::oidc::Issuers;
 use crate::ops::authenticate::Attempts;
 use crate::ops::care::Policy;
 use crate::ops::care::gc::{Ground, Uploads};
+use crate::ops::install::counts::Counts;
 use crate::ops::refusals::Refusals;
 use crate::ops::staging::DEFAULT_TTL;
 use crate::ops::tokens::TokenUses;
+use crate::site::Site;
 
 /// Directories of the data directory that are there from the start, for people to put things into.
 const DIRECTORIES: &[&str] = &["backups", "config", "logs"];
@@ -63,6 +65,8 @@ pub struct Server {
     examined: Arc<Mutex<HashSet<Digest>>>,
     /// For how long a staged part is kept.
     pub(crate) stage_ttl: SignedDuration,
+    pub(crate) counts: Arc<Counts>,
+    pub(crate) site: Arc<Site>,
     _lock: Arc<DirLock>,
 }
 
@@ -112,6 +116,7 @@ impl Server {
         let issuers = Issuers::new(clock.clone());
         let (attempts, refusals) = (Arc::new(Attempts::new()), Arc::new(Refusals::new()));
         let uses = TokenUses::default();
+        let (counts, site) = (Arc::default(), Arc::default());
         Ok(Self {
             db,
             store,
@@ -127,6 +132,8 @@ impl Server {
             data: Arc::from(data),
             reserve_bytes: options.reserve_bytes,
             examined: Arc::default(),
+            counts,
+            site,
             _lock: Arc::new(lock),
         })
     }
@@ -172,6 +179,12 @@ impl Server {
     /// Ends what [`Server::begin_examination`] began.
     pub(crate) fn end_examination(&self, digest: Digest) {
         self.examined.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest);
+    }
+
+    /// The same server, reached from outside in this way.
+    #[must_use]
+    pub fn at(self, site: Site) -> Self {
+        Self { site: Arc::new(site), ..self }
     }
 }
 

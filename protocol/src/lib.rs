@@ -23,6 +23,7 @@ pub mod error;
 pub mod gate;
 pub mod limits;
 pub mod manifest;
+pub mod newer;
 pub mod notes;
 pub mod paths;
 pub mod platform;

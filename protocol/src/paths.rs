@@ -12,7 +12,7 @@ use refs::{AppSlug, ChannelName, PartName, ReleaseName};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::{FileName, Revision, RevisionRange};
+use crate::{FileName, Platform, Revision, RevisionRange};
 
 /// Everything but the unreserved characters of RFC 3986 and the few sub-delimiters that are safe in a segment.
 const SEGMENT: &AsciiSet =
@@ -215,9 +215,14 @@ pub fn link_download(link: &str, digest: &Digest) -> String {
     format!("/l/{link}/get/{digest}")
 }
 
-/// A file that is fetched through a link.
-pub fn linked_file(file: &str, filename: &FileName) -> String {
-    format!("/f/{file}/{}", segment(filename.as_str()))
+/// Something that is fetched by a capability.
+pub fn fetched_file(file: &str, filename: &str) -> String {
+    format!("/f/{file}/{}", segment(filename))
+}
+
+/// A text as the value of a query parameter.
+pub fn query_value(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
 /// The page where testers install what a channel points at.
@@ -228,6 +233,32 @@ pub fn install(app: &AppSlug, channel: &ChannelName) -> String {
 /// The page of one release.
 pub fn install_release(app: &AppSlug, revision: &Revision) -> String {
     format!("/install/{app}/r/{}", segment(&revision.to_string()))
+}
+
+/// Where someone signs in with a token in a browser.
+pub const SIGN_IN: &str = "/signin";
+
+/// Where a session ends.
+pub const SIGN_OUT: &str = "/signout";
+
+/// Leads to the file of a platform that a channel points at now.
+pub fn current_download(app: &AppSlug, channel: &ChannelName, platform: Platform) -> String {
+    format!("/download/{app}/{channel}/{platform}")
+}
+
+/// A file of a release, for good.
+pub fn artifact(app: &AppSlug, release: &ReleaseName, filename: &FileName) -> String {
+    format!("/artifacts/{app}/{}/{}", segment(release.as_ref()), segment(filename.as_str()))
+}
+
+/// Whether a channel has something newer than what is installed.
+pub fn update(app: &AppSlug, channel: &ChannelName) -> String {
+    format!("{APPS}/{app}/channels/{channel}/update")
+}
+
+/// How often the artifacts of an app were downloaded.
+pub fn downloads(app: &AppSlug) -> String {
+    format!("{APPS}/{app}/downloads")
 }
 
 /// Where a server is: an http or https address, possibly with a path below which everything lies.
@@ -255,6 +286,11 @@ impl ServerUrl {
     /// The address of `path`, which starts with `/`, on this server.
     pub fn join(&self, path: &str) -> String {
         format!("{}{path}", self.0.as_str().trim_end_matches('/'))
+    }
+
+    /// Scheme, host and port, as browsers write them in `Origin`.
+    pub fn origin(&self) -> String {
+        self.0.origin().ascii_serialization()
     }
 
     /// Whether the connection is encrypted.

@@ -32,6 +32,8 @@ enum Task {
     Crash(xtask::crash::Options),
     /// Hold a server's answers against the description of its API
     Conform(xtask::conform::Options),
+    /// Install what the tests open pages with
+    Browser,
     /// Look for files that inspection does not bear
     Fuzz(xtask::fuzz::Options),
     /// Build the container image and prove a container of it
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => xtask::bench::run(&options),
         Task::Crash(options) => xtask::crash::run(&options),
         Task::Conform(options) => xtask::conform::run(&options),
+        Task::Browser => xtask::browser::run(),
         Task::Fuzz(options) => xtask::fuzz::run(&options),
         Task::Image(options) => xtask::image::run(&options),
     };

@@ -9,7 +9,7 @@ use std::{process::Command, time::Instant};
 use anyhow::{Context, Result};
 
 use crate::{
-    conform, demo, fixtures, process, tidy,
+    browser, conform, demo, fixtures, process, tidy,
     tools::{self, FIND, FORMATS, NPM, OPENSSL, PIP, SHA256SUM, SQLITE3, STRACE},
     workspace,
 };
@@ -30,6 +30,7 @@ const STEPS: &[Step] = &[
     Step { name: "doctests", run: run_doctests },
     Step { name: "the formats' own tools", run: ensure_formats_tools },
     Step { name: "real artifacts", run: fetch_artifacts },
+    Step { name: "a browser", run: browser::run },
     Step { name: "demo", run: tell_the_demo },
     Step { name: "the API and its description", run: hold_to_the_description },
     Step { name: "tests", run: run_tests },

@@ -29,6 +29,12 @@ pub const SHA256SUM: Tool = Tool { program: "sha256sum", package: "coreutils" };
 pub const FIND: Tool = Tool { program: "find", package: "findutils" };
 /// Downloads from the npm registry.
 pub const NPM: Tool = Tool { program: "npm", package: "npm" };
+/// Runs what drives a browser.
+pub const NODE: Tool = Tool { program: "node", package: "nodejs" };
+/// The browser that pages are opened in.
+pub const CHROMIUM: Tool = Tool { program: "chromium", package: "chromium" };
+/// Downloads as scripts do.
+pub const CURL: Tool = Tool { program: "curl", package: "curl" };
 /// Downloads from the Python package index.
 pub const PIP: Tool = Tool { program: "pip3", package: "python3-pip" };
 /// Makes profiles and certificates, and the measure for hashing.

@@ -10,6 +10,7 @@ const STEPS: &[&[&str]] = &[
     &[include_str!("care.sql")],
     &[refs::sqlite::SCHEMA_2],
     &[include_str!("history.sql")],
+    &[include_str!("install.sql")],
 ];
 
 /// Why the tables cannot be brought to this version.

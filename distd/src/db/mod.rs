@@ -7,7 +7,9 @@
 pub(crate) mod apps;
 pub(crate) mod audit;
 pub(crate) mod care;
+pub(crate) mod chunks;
 mod convert;
+pub(crate) mod downloads;
 pub(crate) mod links;
 mod migrate;
 pub(crate) mod objects;
@@ -16,6 +18,7 @@ pub(crate) mod publishers;
 pub(crate) mod releases;
 pub(crate) mod reports;
 pub(crate) mod revocations;
+pub(crate) mod sessions;
 pub(crate) mod stages;
 pub(crate) mod tokens;
 

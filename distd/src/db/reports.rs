@@ -82,6 +82,13 @@ pub(crate) fn find_icon(connection: &Connection, digest: &Digest) -> DbResult<Op
     Ok(statement.query_row([digest.to_string()], |row| row.get(0)).optional()?.flatten())
 }
 
+/// Whether the object has an icon.
+pub(crate) fn has_icon(connection: &Connection, digest: &Digest) -> DbResult<bool> {
+    let mut statement = connection
+        .prepare_cached("SELECT icon IS NOT NULL FROM reports WHERE digest = ?1 ORDER BY inspector DESC LIMIT 1")?;
+    Ok(statement.query_row([digest.to_string()], |row| row.get(0)).optional()?.unwrap_or(false))
+}
+
 /// Every object that a release of any app holds and that this inspector has not reported on.
 pub(crate) fn lacking(connection: &Connection) -> DbResult<Vec<Digest>> {
     let mut statement = connection.prepare_cached(

@@ -33,6 +33,8 @@ pub(crate) struct Refused {
     pub(crate) code: ErrorCode,
     /// The scope that would have done.
     pub(crate) needed: Option<String>,
+    /// What was presented in a form instead of a header.
+    pub(crate) in_form: Option<String>,
 }
 
 impl Refused {
@@ -43,7 +45,7 @@ impl Refused {
             OpError::Unauthenticated(_) | OpError::TooManyAttempts { .. } => None,
             _ => return None,
         };
-        Some(Self { code: classify(error).1, needed })
+        Some(Self { code: classify(error).1, needed, in_form: None })
     }
 }
 
@@ -147,7 +149,7 @@ fn classify(error: &OpError) -> (StatusCode, ErrorCode) {
         OpError::AppNotFound(_) => (Status::NOT_FOUND, Code::AppNotFound),
         OpError::ChannelNotFound { .. } => (Status::NOT_FOUND, Code::ChannelNotFound),
         OpError::RevisionUnknown { .. } => (Status::NOT_FOUND, Code::RevisionUnknown),
-        OpError::ObjectNotFound { .. } => (Status::NOT_FOUND, Code::ObjectNotFound),
+        OpError::ObjectNotFound { .. } | OpError::FileNotFound { .. } => (Status::NOT_FOUND, Code::ObjectNotFound),
         OpError::TokenNotFound(_) => (Status::NOT_FOUND, Code::TokenNotFound),
         OpError::LinkNotFound(_) | OpError::LinkInvalid => (Status::NOT_FOUND, Code::LinkNotFound),
         OpError::LinkNotAllowed { .. } => (Status::FORBIDDEN, Code::LinkNotAllowed),

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use data_encoding::BASE64;
 use objstore::Digest;
@@ -14,6 +14,8 @@ use super::ranges::{Wanted, wanted};
 use super::{body, disposition};
 use crate::Server;
 use crate::ops::download::Download;
+use crate::ops::install::counts;
+use crate::ops::install::files::Reach;
 use crate::ops::upload::{Part, Progress};
 use crate::ops::{self, Caller, OpError};
 
@@ -25,6 +27,9 @@ const BYTES_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; 
 
 /// Bytes of an object are the same for ever, but only for those who may read the app.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
+
+/// The same where anyone may have them.
+const PUBLIC_CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// The bytes of an artifact or of a manifest. Range, several ranges, If-Range and If-None-Match are understood; the ETag is
 /// the digest. Needs `read:APP` unless the app is public.
@@ -42,7 +47,8 @@ pub(super) async fn download(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let download = ops::download::open(&server, caller, app, digest).await?;
-    Ok(respond(download, &headers))
+    let delivery = Delivery { server: &server, method: Method::GET, headers: &headers, reach: Reach::Private };
+    Ok(deliver(&delivery, download))
 }
 
 /// The headers of the download; for an object that no release holds yet, how far its upload has got.
@@ -60,9 +66,8 @@ pub(super) async fn head(
 ) -> Result<Response, ApiError> {
     match ops::download::open(&server, caller.clone(), app.clone(), digest).await {
         Ok(download) => {
-            let mut response = respond(download, &headers);
-            *response.body_mut() = Body::empty();
-            Ok(response)
+            let delivery = Delivery { server: &server, method: Method::HEAD, headers: &headers, reach: Reach::Private };
+            Ok(deliver(&delivery, download))
         }
         Err(OpError::ObjectNotFound { .. }) => {
             match ops::upload::progress(&server, &caller, app.clone(), digest).await? {
@@ -121,15 +126,32 @@ fn progress_response(progress: Progress) -> Response {
     (StatusCode::NO_CONTENT, headers).into_response()
 }
 
-/// What a request for an object gets.
-pub(crate) fn respond(download: Download, request: &HeaderMap) -> Response {
+/// A request for bytes, as far as it decides the answer.
+pub(crate) struct Delivery<'a> {
+    pub(crate) server: &'a Server,
+    pub(crate) method: Method,
+    pub(crate) headers: &'a HeaderMap,
+    /// Who may keep the answer.
+    pub(crate) reach: Reach,
+}
+
+/// What a request for an object gets. An artifact that is sent from its first byte on counts as downloaded.
+pub(crate) fn deliver(delivery: &Delivery<'_>, download: Download) -> Response {
     let len = download.content.len();
-    let mut headers = download_headers(&download);
+    let mut headers = download_headers(&download, delivery.reach);
     let etag = headers[header::ETAG].clone();
-    let (status, body, body_len) = match wanted(request, &etag, len) {
+    let asked = wanted(delivery.headers, &etag, len);
+    let is_head = delivery.method == Method::HEAD;
+    if !is_head && download.is_artifact() && begins_at_first_byte(&asked) {
+        counts::note(delivery.server, &download.app, &download.digest);
+    }
+    let (status, mut body, body_len) = match asked {
         Wanted::NotModified => return (StatusCode::NOT_MODIFIED, headers).into_response(),
         Wanted::Nothing => return unsatisfiable(len),
-        Wanted::Whole => (StatusCode::OK, body::part(download.content, 0..len), len),
+        Wanted::Whole => match delivery.server.site.handover.header(&download.digest) {
+            Some((name, place)) if !is_head => return hand_over(headers, name, &place),
+            _ => (StatusCode::OK, body::part(download.content, 0..len), len),
+        },
         Wanted::Part(range) => {
             let content_range = format!("bytes {}-{}/{len}", range.start, range.end - 1);
             headers.insert(header::CONTENT_RANGE, ascii(&content_range));
@@ -144,21 +166,48 @@ pub(crate) fn respond(download: Download, request: &HeaderMap) -> Response {
         }
     };
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body_len));
+    if is_head {
+        body = Body::empty();
+    }
     (status, headers, body).into_response()
 }
 
-fn download_headers(download: &Download) -> HeaderMap {
+/// What resumes a download goes on with one that was counted.
+fn begins_at_first_byte(asked: &Wanted) -> bool {
+    match asked {
+        Wanted::Whole => true,
+        Wanted::Part(range) => range.start == 0,
+        Wanted::Parts(parts) => parts.first().is_some_and(|range| range.start == 0),
+        Wanted::Nothing | Wanted::NotModified => false,
+    }
+}
+
+/// The proxy puts the bytes in.
+fn hand_over(mut headers: HeaderMap, name: &'static str, place: &str) -> Response {
+    match HeaderValue::from_str(place) {
+        Ok(place) => headers.insert(HeaderName::from_static(name), place),
+        Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    };
+    (StatusCode::OK, headers).into_response()
+}
+
+fn download_headers(download: &Download, reach: Reach) -> HeaderMap {
     let digest = format!("sha-256=:{}:", BASE64.encode(download.digest.as_bytes()));
-    HeaderMap::from_iter([
+    let (cache_control, vary) = match reach {
+        Reach::Public => (PUBLIC_CACHE_CONTROL, None),
+        Reach::Private => (CACHE_CONTROL, Some(HeaderValue::from_static("Authorization, Cookie"))),
+    };
+    let vary = vary.map(|vary| (header::VARY, vary));
+    let others = [
         (header::CONTENT_TYPE, HeaderValue::from_static(download.media_type)),
         (header::CONTENT_DISPOSITION, disposition::attachment(&download.filename)),
         (header::ETAG, ascii(&format!("\"{}\"", download.digest))),
         (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
-        (header::CACHE_CONTROL, CACHE_CONTROL),
+        (header::CACHE_CONTROL, cache_control),
         (header::CONTENT_SECURITY_POLICY, BYTES_POLICY),
-        (header::VARY, HeaderValue::from_static("Authorization")),
         (REPR_DIGEST, ascii(&digest)),
-    ])
+    ];
+    others.into_iter().chain(vary).collect()
 }
 
 fn unsatisfiable(len: u64) -> Response {

@@ -58,14 +58,17 @@ impl Watch {
 
     /// Has it recorded where the answer keeps out someone who presented a credential.
     pub(super) async fn end(self, server: &Server, refused: Option<Refused>) {
-        let Some(Refused { code, needed }) = refused.filter(|_| self.has_credential) else { return };
+        let caller = self.slot.0.get().cloned();
+        let is_known = caller.as_ref().is_some_and(|caller| caller.whoami().token_id.is_some());
+        let presented = |refused: &Refused| self.has_credential || is_known || refused.in_form.is_some();
+        let Some(Refused { code, needed, in_form }) = refused.filter(presented) else { return };
         let refusal = Refusal {
             subject: self.subject,
             app: self.app,
             code,
             needed,
-            token: self.token,
-            caller: self.slot.0.get().cloned(),
+            token: self.token.or_else(|| in_form?.parse().ok()),
+            caller,
             address: self.address,
             request_id: self.request_id,
         };

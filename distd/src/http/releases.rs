@@ -49,7 +49,7 @@ pub(super) async fn show(
     Params((app, revision)): Params<(AppSlug, String)>,
 ) -> Answer<ShownRelease> {
     let revision: Revision = revision.parse().map_err(|error| ApiError::from(OpError::RevisionInvalid(error)))?;
-    Ok(Json(ops::releases::show_with_stays(&server, caller, app, revision).await?))
+    Ok(Json(ops::releases::show(&server, caller, app, revision).await?))
 }
 
 /// A release and its parents, nearest first; a range `A..B`; or every release, newest first. Needs `read:APP` unless the app is public.

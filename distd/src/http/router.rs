@@ -9,8 +9,8 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use super::{
-    apps, audit, care, channels, compare, health, layer, links, objects, openapi, promotion, publishers, push,
-    releases, reports, staging, tokens,
+    apps, audit, care, channels, compare, health, installs, layer, links, objects, openapi, promotion, publishers,
+    push, releases, reports, staging, tokens,
 };
 use crate::{Server, web};
 
@@ -40,6 +40,8 @@ pub(super) fn api() -> OpenApiRouter<Server> {
         .routes(routes!(channels::list))
         .routes(routes!(channels::show))
         .routes(routes!(channels::reflog))
+        .routes(routes!(installs::update))
+        .routes(routes!(installs::downloads))
         .routes(routes!(channels::promote))
         .routes(routes!(channels::rollback))
         .routes(routes!(promotion::plan))
@@ -64,7 +66,7 @@ pub(super) fn api() -> OpenApiRouter<Server> {
 /// Everything the server answers to.
 pub fn router(server: Server) -> Router {
     let (api, _) = api().split_for_parts();
-    api.merge(web::routes())
+    api.merge(web::routes(&server))
         .fallback(layer::not_found)
         .method_not_allowed_fallback(layer::method_not_allowed)
         .layer(DefaultBodyLimit::max(limits::JSON_BODY_BYTES))

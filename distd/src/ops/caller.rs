@@ -78,10 +78,18 @@ impl Caller {
         if !bool::from(secret.as_bytes().ct_eq(text.secret_sha256().as_bytes())) {
             return Err(UNKNOWN);
         }
+        Self::holding(token, server.clock.now())
+    }
+
+    /// The holder of a token that is known to be theirs.
+    ///
+    /// # Errors
+    /// [`OpError::Unauthenticated`] when it was revoked or has expired.
+    pub(super) fn holding(token: Token, now: Timestamp) -> Result<Self, OpError> {
         if token.revoked_at.is_some() {
             return Err(OpError::Unauthenticated("the token was revoked"));
         }
-        if token.expires_at.is_some_and(|expiry| expiry <= server.clock.now()) {
+        if token.expires_at.is_some_and(|expiry| expiry <= now) {
             return Err(OpError::Unauthenticated("the token has expired"));
         }
         Ok(Self {

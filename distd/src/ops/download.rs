@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use objstore::{BadBlock, BlockSums, Digest, VerifiedReader};
-use protocol::AppSlug;
-
+use protocol::{AppSlug, ArtifactLine};
 use rusqlite::Connection;
 
 use super::view::View;
@@ -16,8 +15,13 @@ use crate::Server;
 use crate::blocking::blocking;
 use crate::db;
 
+/// The media type of a release's manifest, and of no artifact.
+const MANIFEST: &str = "application/json";
+
 /// An object ready to be sent.
 pub(crate) struct Download {
+    /// The app it is downloaded from.
+    pub(crate) app: AppSlug,
     /// Its bytes.
     pub(crate) content: Content,
     /// Its digest.
@@ -59,6 +63,7 @@ fn bad_block(error: &io::Error) -> Option<&BadBlock> {
 
 /// An object that a release of the app holds, not opened yet.
 pub(super) struct Found {
+    app: AppSlug,
     digest: Digest,
     filename: String,
     media_type: &'static str,
@@ -85,26 +90,48 @@ pub(crate) async fn open(server: &Server, caller: Caller, app: AppSlug, digest: 
 
 /// Opens what was found.
 pub(super) async fn open_found(server: &Server, found: Found) -> Result<Download, OpError> {
-    let Found { digest, filename, media_type, sums, gone } = found;
+    let Found { app, digest, filename, media_type, sums, gone } = found;
     if let Some(gone) = gone {
         return Err(gone);
     }
     let reader = Arc::new(care::open(server, digest, sums).await?);
-    Ok(Download { content: Content { reader, server: server.clone() }, digest, filename, media_type })
+    Ok(Download { app, content: Content { reader, server: server.clone() }, digest, filename, media_type })
 }
 
 /// Looks for an object that a release of the app holds.
 pub(super) fn find(connection: &Connection, app: &AppSlug, digest: Digest) -> Result<Found, OpError> {
-    let sums = db::care::sums(connection, &digest)?;
     if let Some((filename, kind)) = db::objects::published(connection, app, &digest)? {
-        let (filename, media_type) = (filename.to_string(), kind.media_type());
         let gone = gone(connection, app, &digest)?;
-        return Ok(Found { digest, filename, media_type, sums, gone });
+        return found(connection, app, digest, (filename.to_string(), kind.media_type()), gone);
     }
     let release = db::releases::find(connection, app, &digest)?;
     let release = release.ok_or_else(|| OpError::ObjectNotFound { app: app.clone(), digest })?;
-    let filename = format!("{app}-{}.json", release.name);
-    Ok(Found { digest, filename, media_type: "application/json", sums, gone: None })
+    found(connection, app, digest, (format!("{app}-{}.json", release.name), MANIFEST), None)
+}
+
+/// Looks for an artifact by its line in the manifest of a release.
+pub(super) fn find_line(connection: &Connection, app: &AppSlug, line: &ArtifactLine) -> Result<Found, OpError> {
+    let gone = gone(connection, app, &line.sha256)?;
+    found(connection, app, line.sha256, (line.filename.to_string(), line.kind.media_type()), gone)
+}
+
+fn found(
+    connection: &Connection,
+    app: &AppSlug,
+    digest: Digest,
+    (filename, media_type): (String, &'static str),
+    gone: Option<OpError>,
+) -> Result<Found, OpError> {
+    let sums = db::care::sums(connection, &digest)?;
+    Ok(Found { app: app.clone(), digest, filename, media_type, sums, gone })
+}
+
+/// Refuses an object that is no artifact of a release of the app, or one that is not to be had.
+pub(super) fn check_published(connection: &Connection, app: &AppSlug, digest: &Digest) -> Result<(), OpError> {
+    match db::objects::published(connection, app, digest)? {
+        Some(_) => gone(connection, app, digest)?.map_or(Ok(()), Err),
+        None => Err(OpError::ObjectNotFound { app: app.clone(), digest: *digest }),
+    }
 }
 
 /// Why an artifact is not to be had where each release of the app that holds it was revoked, or given up by retention. The
@@ -122,4 +149,11 @@ fn gone(connection: &Connection, app: &AppSlug, digest: &Digest) -> Result<Optio
         }
     }
     Ok(why)
+}
+
+impl Download {
+    /// Whether it is an artifact, rather than the manifest of a release.
+    pub(crate) fn is_artifact(&self) -> bool {
+        self.media_type != MANIFEST
+    }
 }

@@ -86,6 +86,16 @@ pub enum OpError {
         /// The object asked for.
         digest: Digest,
     },
+    /// A release has no such file.
+    #[error("{app} {release} has no {what}")]
+    FileNotFound {
+        /// The app.
+        app: AppSlug,
+        /// The release.
+        release: ReleaseName,
+        /// What was asked for, in words.
+        what: String,
+    },
     /// The app never announced this object.
     #[error("{digest} was not negotiated for {app}")]
     ObjectNotNegotiated {

@@ -2,30 +2,27 @@
 
 use jiff::{SignedDuration, Timestamp};
 use objstore::Digest;
-use protocol::api::{Access, AuditAction, CreateLink, Link, Links, Release, RotateKey, RotatedKey};
+use protocol::api::{Access, AuditAction, CreateLink, Link, Links, RotateKey, RotatedKey};
 use protocol::scope::Need;
-use protocol::{AppSlug, ChannelName, FileName};
+use protocol::{AppSlug, ChannelName};
 use rusqlite::Connection;
 use serde_json::json;
 
 use super::caller::Record;
 use super::channels::find;
-use super::download::{self, Download};
+use super::install::fetch::Mint;
+use super::install::{self, Shown};
 use super::releases::{Known, read_manifest};
-use super::resolve::load;
 use super::{Caller, OpError, release_id, rules};
 use crate::Server;
 use crate::blocking::blocking;
-use crate::capability::{Capability, LinkId};
+use crate::capability::{Audience, Capability, LinkId, What};
 use crate::db::{self, links::LinkRow};
 use crate::keys::{Keys, OldKeys};
 
 /// For how long a link works unless said otherwise: 30 days. At most ten years.
 const DEFAULT_SECONDS: u64 = 30 * 24 * 60 * 60;
 const MOST_SECONDS: u64 = 10 * 365 * 24 * 60 * 60;
-
-/// For how long the address of a file works once a download was begun: long enough to resume a large one.
-const FILE_LIFETIME: SignedDuration = SignedDuration::from_hours(2);
 
 const NOTE_BYTES: usize = 200;
 
@@ -112,14 +109,6 @@ pub(crate) async fn rotate_key(server: &Server, caller: Caller, wanted: RotateKe
         .await
 }
 
-/// What a link shows: its channel and what that points at.
-pub(crate) struct Shown {
-    pub(crate) channel: ChannelName,
-    pub(crate) release: Release,
-    /// What the app is called.
-    pub(crate) name: String,
-}
-
 /// Opens a link.
 pub(crate) async fn open(server: &Server, text: &str) -> Result<Shown, OpError> {
     let Some(Capability::Link(id)) = Capability::open(text, &server.keys) else { return Err(OpError::LinkInvalid) };
@@ -129,18 +118,17 @@ pub(crate) async fn open(server: &Server, text: &str) -> Result<Shown, OpError> 
         .read(move |connection| {
             let link = working(connection, id, now)?;
             let head = find(connection, &link.app, &link.channel)?;
-            let row = load(connection, &link.app, release_id(head.target))?;
+            let row = install::load(connection, &link.app, release_id(head.target))?;
             let mut release = Known::of(connection, &store, &link.app, now)?.describe(row)?;
             // Other channels are nobody's business here.
             release.channels = vec![link.channel.clone()];
-            let app = db::apps::find(connection, &link.app)?.ok_or(OpError::LinkInvalid)?;
-            Ok(Shown { channel: link.channel, release, name: app.name })
+            install::show(connection, release, Some(link.channel), Audience::Link(id))
         })
         .await
 }
 
-/// Begins a download through a link: counts a use, and gives the address under which the file can be fetched for a while.
-pub(crate) async fn begin_download(server: &Server, text: &str, digest: Digest) -> Result<(String, FileName), OpError> {
+/// Begins a download through a link: counts a use, and gives the path under which the file can be fetched for a while.
+pub(crate) async fn begin_download(server: &Server, text: &str, digest: Digest) -> Result<String, OpError> {
     let Some(Capability::Link(id)) = Capability::open(text, &server.keys) else { return Err(OpError::LinkInvalid) };
     let (store, now, keys) = (server.store.clone(), server.clock.now(), server.keys.clone());
     server
@@ -148,33 +136,19 @@ pub(crate) async fn begin_download(server: &Server, text: &str, digest: Digest) 
         .write(move |tx| {
             let link = working(tx, id, now)?;
             let head = find(tx, &link.app, &link.channel)?;
-            let manifest = read_manifest(&store, &release_id(head.target))?;
+            let row = install::load(tx, &link.app, release_id(head.target))?;
+            let manifest = read_manifest(&store, &row.id)?;
             let artifact = manifest.artifacts.into_iter().find(|artifact| artifact.sha256 == digest);
             let artifact = artifact.ok_or_else(|| OpError::ObjectNotFound { app: link.app.clone(), digest })?;
+            let audience = Audience::Link(id);
+            install::check_handed_out(tx, &audience, &artifact, now)?;
             if !db::links::spend(tx, id)? {
                 return Err(OpError::LinkInvalid);
             }
-            let capability = Capability::File { link: id, digest, expires: now + FILE_LIFETIME };
-            Ok((capability.seal(&keys), artifact.filename))
+            let mint = Mint { keys: &keys, audience: &audience, app: &link.app, now };
+            Ok(mint.path(What::Bytes, &digest, artifact.filename.as_str()))
         })
         .await
-}
-
-/// Opens the file of a download that was begun.
-pub(crate) async fn open_file(server: &Server, text: &str) -> Result<Download, OpError> {
-    let now = server.clock.now();
-    let (link, digest) = match Capability::open(text, &server.keys) {
-        Some(Capability::File { link, digest, expires }) if now < expires => (link, digest),
-        _ => return Err(OpError::LinkInvalid),
-    };
-    let found = server
-        .db
-        .read(move |connection| {
-            let link = unrevoked(connection, link)?;
-            download::find(connection, &link.app, digest)
-        })
-        .await?;
-    download::open_found(server, found).await
 }
 
 /// A link that still may be used to begin something.
@@ -184,7 +158,7 @@ fn working(connection: &Connection, id: LinkId, now: Timestamp) -> Result<LinkRo
 }
 
 /// A link that was neither revoked nor overruled by the channel's access.
-fn unrevoked(connection: &Connection, id: LinkId) -> Result<LinkRow, OpError> {
+pub(super) fn unrevoked(connection: &Connection, id: LinkId) -> Result<LinkRow, OpError> {
     let link = db::links::find(connection, id)?.filter(|link| link.revoked_at.is_none()).ok_or(OpError::LinkInvalid)?;
     if channel_access(connection, &link.app, &link.channel)? == Access::Token {
         return Err(OpError::LinkInvalid);

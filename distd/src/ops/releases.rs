@@ -9,6 +9,7 @@ use protocol::{AppRules, AppSlug, RefName, ReleaseId, ReleaseManifest, Revision,
 use refs::sqlite::RefKind;
 use rusqlite::Connection;
 
+use super::install::modes;
 use super::page::Page;
 use super::resolve::load;
 use super::view::View;
@@ -19,18 +20,8 @@ use crate::db::{self, releases::ReleaseRow};
 /// Times that a channel was at a release, told of each.
 const STAYS: u32 = 100;
 
-/// The release of a revision.
-pub(crate) async fn show(
-    server: &Server,
-    caller: Caller,
-    app: AppSlug,
-    revision: Revision,
-) -> Result<Release, OpError> {
-    Ok(show_with_stays(server, caller, app, revision).await?.release)
-}
-
 /// The release of a revision, and where it was.
-pub(crate) async fn show_with_stays(
+pub(crate) async fn show(
     server: &Server,
     caller: Caller,
     app: AppSlug,
@@ -121,7 +112,7 @@ impl View {
     }
 
     /// What is known of a release, as far as the view goes.
-    fn describe(&self, known: &Known<'_>, row: ReleaseRow) -> Result<Release, OpError> {
+    pub(super) fn describe(&self, known: &Known<'_>, row: ReleaseRow) -> Result<Release, OpError> {
         let mut release = known.describe(row)?;
         release.channels.retain(|channel| self.has_channel(channel));
         Ok(release)
@@ -177,15 +168,22 @@ impl<'a> Known<'a> {
             _ => None,
         });
         let manifest = read_manifest(self.store, &row.id)?;
+        let found = reports::load(self.connection, &manifest)?;
+        let revoked = db::revocations::find(self.connection, self.app, &row.id)?;
+        let mut install = modes::ways(&manifest, &found, self.now);
+        if revoked.is_some() {
+            install.iter_mut().for_each(modes::withdraw);
+        }
         Ok(Release {
             app: self.app.clone(),
-            revoked: db::revocations::find(self.connection, self.app, &row.id)?,
+            revoked,
+            install,
             id: row.id,
             published_at: row.published_at,
             published_by: row.published_by,
             channels: channels.collect(),
             size_bytes: row.size_bytes,
-            reports: reports::of_release(self.connection, &manifest, &self.rules, self.now)?,
+            reports: reports::check(&manifest, &found, &self.rules, self.now),
             manifest,
             name: row.name,
         })

@@ -90,20 +90,15 @@ async fn make(server: &Server, digest: Digest) -> Result<Report, OpError> {
         .await
 }
 
-/// What is known of each artifact of a release, by the reports that are there.
-pub(super) fn of_release(
-    connection: &Connection,
-    manifest: &ReleaseManifest,
-    rules: &AppRules,
-    now: Timestamp,
-) -> Result<Vec<ArtifactReport>, OpError> {
+/// The reports on the artifacts of a release, as far as they are there.
+pub(super) fn load(connection: &Connection, manifest: &ReleaseManifest) -> Result<HashMap<Digest, Report>, OpError> {
     let mut reports = HashMap::new();
     for line in &manifest.artifacts {
         if let Some(report) = db::reports::find(connection, &line.sha256)? {
             reports.insert(line.sha256, report);
         }
     }
-    Ok(check(manifest, &reports, rules, now))
+    Ok(reports)
 }
 
 /// What the reports say of each artifact against its release and the app's rules.

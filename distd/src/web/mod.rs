@@ -1,32 +1,56 @@
 //! The pages that people open.
 
+mod files;
 mod install;
+mod language;
 mod link;
 mod page;
+mod reader;
+mod signin;
+mod words;
 
 use axum::Router;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
+use tower_http::csrf::CsrfLayer;
 
 use crate::Server;
 
 /// Every page there is: its address, what it takes to see it, and who makes it.
-fn table() -> [(&'static str, &'static str, MethodRouter<Server>); 6] {
+fn table() -> [(&'static str, &'static str, MethodRouter<Server>); 13] {
     [
         ("/install/{app}/{channel}", "read:{app}", get(install::channel)),
         ("/install/{app}/r/{revision}", "read:{app}", get(install::release)),
+        ("/download/{app}/{channel}/{platform}", "read:{app}", get(files::current)),
+        ("/download/{app}/{channel}/{platform}/{arch}", "read:{app}", get(files::current_arch)),
+        ("/artifacts/{app}/{release}/{filename}", "read:{app}", get(files::artifact)),
         ("/l/{link}", "link", get(link::show)),
         ("/l/{link}/get/{digest}", "link", get(link::begin)),
-        ("/f/{file}/{filename}", "link", get(link::file)),
+        ("/f/{file}/{filename}", "link", get(files::fetched)),
+        ("/signin", "none", get(signin::show).post(signin::begin)),
+        ("/signout", "session", post(signin::end)),
         ("/assets/style.css", "none", get(page::style)),
+        ("/assets/page.js", "none", get(page::script)),
+        ("/assets/icon.svg", "none", get(page::icon)),
     ]
 }
 
-/// The routes of all pages.
-pub(crate) fn routes() -> Router<Server> {
-    table().into_iter().fold(Router::new(), |router, (path, _, method)| router.route(path, method))
+/// The routes of all pages. What changes something is taken only from pages of this server.
+pub(crate) fn routes(server: &Server) -> Router<Server> {
+    let routes = table().into_iter().fold(Router::new(), |router, (path, _, method)| router.route(path, method));
+    routes.layer(own_origin(server))
 }
 
-/// The address of every page, and what it takes to see it: a scope, `link` for a capability in the path, or `none`.
+/// A proxy may tell us another host than browsers see.
+fn own_origin(server: &Server) -> CsrfLayer {
+    let Some(url) = &server.site.public_url else { return CsrfLayer::new() };
+    CsrfLayer::new().add_trusted_origin(url.origin()).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the public address is not taken as an origin of forms");
+        CsrfLayer::new()
+    })
+}
+
+/// The address of every page, and what it takes to see it: a scope, `link` for a capability in the path, `session` for a form
+/// of a session, or `none`.
 pub fn pages() -> impl Iterator<Item = (&'static str, &'static str)> {
     table().into_iter().map(|(path, requires, _)| (path, requires))
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use distd::server::Clock;
-use distd::{Inspector, Listening, Server};
+use distd::{Inspector, Listening, Server, Site};
 use jiff::{SignedDuration, Timestamp};
 use objstore::{Digest, Options};
 use protocol::api::{
@@ -50,24 +50,29 @@ impl TestServer {
     }
 
     pub(crate) async fn start_with(options: Options) -> Self {
-        Self::open(tempfile::tempdir().unwrap(), options, inspector(), None).await
+        Self::open(tempfile::tempdir().unwrap(), options, inspector(), None, Site::default()).await
+    }
+
+    /// A server that is reached from outside in this way.
+    pub(crate) async fn start_at(site: Site) -> Self {
+        Self::open(tempfile::tempdir().unwrap(), Options { reserve_bytes: 0 }, inspector(), None, site).await
     }
 
     /// A server whose workers are of another kind.
     pub(crate) async fn start_inspecting(inspector: Inspector) -> Self {
-        Self::open(tempfile::tempdir().unwrap(), Options { reserve_bytes: 0 }, inspector, None).await
+        Self::open(tempfile::tempdir().unwrap(), Options { reserve_bytes: 0 }, inspector, None, Site::default()).await
     }
 
     /// A server on a data directory that one served before.
     pub(crate) async fn serve(data: TempDir, admin: String) -> Self {
-        Self::open(data, Options { reserve_bytes: 0 }, inspector(), Some(admin)).await
+        Self::open(data, Options { reserve_bytes: 0 }, inspector(), Some(admin), Site::default()).await
     }
 
-    async fn open(data: TempDir, options: Options, inspector: Inspector, admin: Option<String>) -> Self {
+    async fn open(data: TempDir, options: Options, inspector: Inspector, admin: Option<String>, site: Site) -> Self {
         // Ignored where another test of the same process was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let now = Arc::new(Mutex::new("2026-11-22T09:00:00Z".parse().unwrap()));
-        let server = Server::open(data.path(), options, clock(&now), inspector).unwrap();
+        let server = Server::open(data.path(), options, clock(&now), inspector).unwrap().at(site);
         let first = distd::ops::tokens::create_first(&server).await.unwrap();
         let admin = admin.unwrap_or_else(|| first.unwrap().token);
         let listening = Listening::bind("127.0.0.1:0".parse().unwrap()).unwrap();

@@ -20,7 +20,7 @@ async fn the_document_is_served_and_every_operation_is_named_and_described() {
             assert!(operation["summary"].is_string(), "{method} {path} is not described");
         }
     }
-    assert_eq!(ids.len(), 51);
+    assert_eq!(ids.len(), 53);
 }
 
 #[test]
@@ -70,6 +70,8 @@ fn the_paths_that_clients_build_are_the_routes_that_the_server_has() {
         paths::stage(&app, &"2.4.0+241".parse().unwrap(), &"linux".parse().unwrap()),
         paths::finalize(&app, &"2.4.0+241".parse().unwrap()),
         paths::reflog(&app, &channel),
+        paths::update(&app, &channel),
+        paths::downloads(&app),
         paths::token("id"),
     ] {
         let path = segments(&path);

@@ -103,6 +103,12 @@ pub enum AuditAction {
     /// The key that signs links was replaced.
     #[serde(rename = "key.rotate")]
     KeyRotate,
+    /// Someone signed in with a token in a browser.
+    #[serde(rename = "session.begin")]
+    SessionBegin,
+    /// They signed out.
+    #[serde(rename = "session.end")]
+    SessionEnd,
     /// A request with a credential was refused.
     #[serde(rename = "access.refuse")]
     AccessRefuse,
@@ -141,6 +147,8 @@ impl AuditAction {
         AuditAction::LinkCreate,
         AuditAction::LinkRevoke,
         AuditAction::KeyRotate,
+        AuditAction::SessionBegin,
+        AuditAction::SessionEnd,
         AuditAction::AccessRefuse,
     ];
 
@@ -177,6 +185,8 @@ impl AuditAction {
             AuditAction::LinkCreate => "link.create",
             AuditAction::LinkRevoke => "link.revoke",
             AuditAction::KeyRotate => "key.rotate",
+            AuditAction::SessionBegin => "session.begin",
+            AuditAction::SessionEnd => "session.end",
             AuditAction::AccessRefuse => "access.refuse",
         }
     }

@@ -4,6 +4,7 @@ mod apps;
 mod audit;
 mod care;
 mod channels;
+mod install;
 mod links;
 mod promotion;
 mod publishers;
@@ -21,6 +22,9 @@ pub use care::{
 };
 pub use channels::{
     Channel, Channels, ExpectedRelease, Moved, Pin, PinRequest, PromoteRequest, ReflogLine, ReflogPage, RollbackRequest,
+};
+pub use install::{
+    DownloadCount, Downloads, DownloadsQuery, Install, InstallMode, InstallReason, Update, UpdateArtifact, UpdateQuery,
 };
 pub use links::{CreateLink, Link, Links, RotateKey, RotatedKey};
 pub use promotion::{PassedRelease, Promotion, PromotionQuery};

@@ -5,7 +5,7 @@ use refs::{AppSlug, ChannelName, ReleaseName};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{ArtifactReport, Moved};
+use super::{ArtifactReport, Install, Moved};
 use crate::Platform;
 use crate::limits;
 use crate::manifest::{ReleaseId, ReleaseManifest};
@@ -47,6 +47,9 @@ pub struct Release {
     pub manifest: ReleaseManifest,
     /// What inspection found, one for each artifact, in the order of the manifest.
     pub reports: Vec<ArtifactReport>,
+    /// How it gets onto devices: one for each artifact, in the order of the manifest, then one for each TestFlight link.
+    #[serde(default)]
+    pub install: Vec<Install>,
     /// That it was revoked, where it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Revocation>,

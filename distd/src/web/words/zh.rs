@@ -1,0 +1,157 @@
+//! Simplified Chinese.
+
+use protocol::api::InstallReason;
+
+use super::{Acts, Android, Ios, Labels, Linux, Mac, Problems, SignIn, SigningWords, Times, Windows, Words};
+
+pub(in crate::web) static ZH: Words = Words {
+    tag: "zh-Hans",
+    name: "简体中文",
+    language: "语言",
+    time: Times { today: "今天", yesterday: "昨天", days_ago: |days| format!("{days} 天前") },
+    act: Acts {
+        install_on: |device| format!("安装到这台 {device}"),
+        download_for: |platform| format!("下载 {platform} 版"),
+        download: "下载",
+        open_testflight: "在 TestFlight 中打开",
+        open_app_store: "在 App Store 中打开",
+        open_google_play: "在 Google Play 中打开",
+        open_page: "打开页面",
+        copy: "复制",
+        copied: "已复制",
+        all_notes: "显示全部更新说明",
+    },
+    label: Labels {
+        whats_new: "更新内容",
+        platforms: "所有平台",
+        other_platforms: "其他平台",
+        other_files: "其他文件",
+        checksums: "校验和",
+        checksums_hint: "下载文件的 SHA-256 应与此处一致。",
+        verify: "校验下载的文件",
+        minimum_os: "系统要求",
+        signing: "签名",
+        signer: "签名者",
+        id: "标识符",
+        version_code: "版本代码",
+        processor: "处理器",
+        every_processor: "全部",
+        published: "发布时间",
+        release: "发布编号",
+        any_platform: "适用于任何系统的文件",
+        scan: "用手机扫描，在手机上打开此页面",
+        or_later: |version| format!("{version} 或更高版本"),
+        nothing: "此版本没有文件。",
+    },
+    ios: Ios {
+        enterprise: "企业版，适用于本组织的设备",
+        ad_hoc: |devices| format!("仅限在此构建中注册的设备，共 {devices} 台"),
+        valid: |days| match days {
+            0 => "今天到期".to_owned(),
+            days => format!("有效期还有 {days} 天"),
+        },
+        steps_enterprise: &[
+            "轻点安装，并在提示中再次轻点安装。应用会出现在主屏幕上。",
+            "首次安装：前往 设置 › 通用 › VPN 与设备管理，选择该组织并信任。",
+            "iOS 18 及更高版本还会要求“允许并重新启动”：设备会重启一次。",
+        ],
+        steps_ad_hoc: &[
+            "轻点安装，并在提示中再次轻点安装。应用会出现在主屏幕上。",
+            "未注册的设备无法安装。请将设备的 UDID 发给开发者，下一个构建可以包含它。",
+        ],
+        on_device: "请在 iPhone 或 iPad 上打开此页面进行安装。",
+        needs_https: "iPhone 和 iPad 只能通过 https 安装，而此服务器尚未配置公开的 https 地址。请服务器管理员设置 DISTD_PUBLIC_URL。",
+        testflight_left: |days| format!("此构建在 TestFlight 中还可使用 {days} 天"),
+        testflight_over: "此构建在 TestFlight 中已过期（构建可使用 90 天）。可能已有更新的构建。",
+        steps_testflight: &["如尚未安装，请先从 App Store 安装 TestFlight。", "轻点按钮并接受邀请。"],
+        reason,
+        for_makers: "该文件仅供持有令牌的人使用。",
+    },
+    android: Android {
+        steps: &[
+            "轻点下载，然后打开文件。",
+            "首次安装时，Android 会询问是否允许此浏览器安装未知应用：允许后返回。",
+            "已安装的应用只能由同一签名者、版本代码更高的构建更新。",
+        ],
+        which: "大多数手机和平板电脑为 arm64。如果无法安装，请尝试另一个文件。",
+        verified_in_places: "在部分国家和地区，经认证的 Android 设备只安装已在 Google 注册的开发者的应用。如果设备拒绝安装，请联系应用开发者。",
+        verified_everywhere: "经认证的 Android 设备只安装已在 Google 注册的开发者的应用。如果设备拒绝安装，请联系应用开发者。",
+        bundle: "App Bundle 供 Google Play 使用，无法直接安装到设备上。",
+    },
+    mac: Mac {
+        steps_dmg: &["打开下载的磁盘映像。", "将应用拖入“应用程序”文件夹，然后推出映像。"],
+        steps_pkg: &["打开下载的安装包并按提示操作。"],
+        steps_zip: &["打开下载的压缩包。", "将应用拖入“应用程序”文件夹。"],
+        stapled: "已签名并附有公证票据：可以打开，无需联网。",
+        no_ticket: "已签名，未找到公证票据：首次打开时 macOS 会向 Apple 查询。如果被阻止，请前往 系统设置 › 隐私与安全性，选择“仍要打开”。",
+        unsigned: "没有开发者签名：首次打开时 macOS 会阻止它。如果您信任其来源，请前往 系统设置 › 隐私与安全性，选择“仍要打开”。",
+        which: "在 苹果菜单 › 关于本机 中查看：显示“芯片”为 Apple 芯片，显示“处理器”为 Intel。",
+        apple_silicon: "Apple 芯片",
+        intel: "Intel",
+    },
+    windows: Windows {
+        steps_installer: &["打开下载的文件并按安装程序操作。"],
+        steps_msix: &["打开下载的文件并选择“安装”。"],
+        steps_zip: &["右键点击下载的压缩包，选择“全部解压缩”。", "在新文件夹中打开程序。"],
+        signed: "已签名。在安装量较少时 Windows 仍可能发出警告：“更多信息”会显示发布者。",
+        unsigned: "未签名：Windows 会发出警告。如果您信任其来源，可选择 更多信息 › 仍要运行。",
+        invalid: "签名无效：文件与签名时不一致。请勿运行。",
+    },
+    linux: Linux {
+        deb: "Debian、Ubuntu 及其衍生版",
+        rpm: "Fedora、RHEL、openSUSE",
+        appimage: "任何发行版（AppImage）",
+        archive: "解压",
+        chromebook: "在 Chromebook 上需要 Linux 开发环境：设置 › 关于 ChromeOS › 开发者。",
+    },
+    signing: SigningWords {
+        stapled: "已签名，附有公证票据",
+        no_ticket: "已签名，未找到公证票据",
+        signed: "已签名",
+        ad_hoc: "ad hoc",
+        unsigned: "未签名",
+        invalid: "签名无效",
+    },
+    inside: |app, browser| {
+        let place = app.map_or_else(|| "某个应用".to_owned(), |app| format!(" {app} "));
+        format!("此页面在{place}中打开，无法安装或下载。请打开菜单（⋯ 或分享），选择在 {browser} 中打开。")
+    },
+    sign_in: SignIn {
+        title: "登录",
+        why: "请向发送此链接的人索取令牌。",
+        token: "令牌",
+        button: "登录",
+        refused: "此令牌无效：未知、已过期、已撤销或复制不完整。",
+        too_many: "来自该地址的无效令牌过多。请等待一分钟。",
+        not_enough: |name| format!("您已登录为 {name}，该令牌无权查看此内容。"),
+        signed_in: |name| format!("已登录为 {name}"),
+        sign_out: "退出登录",
+        done: "您已登录。",
+    },
+    problem: Problems {
+        private: ("此应用未公开", "持有令牌或开发者所发链接的人可以安装。"),
+        link: ("此链接无效", "它已过期、被撤销、次数用尽或复制不完整。请向发送者索取新链接。"),
+        withdrawn: ("此版本已撤回", "无法安装或下载。请使用其频道当前提供的版本。"),
+        expired: ("此版本已不再保留", "其文件已超过保留期限。请使用较新的版本。"),
+        nothing: ("这里什么也没有", "地址可能已过时或输入有误。请询问发送者。"),
+        failed: ("服务器无法完成此操作", "请稍后再试。"),
+        form: ("表单未被接受", "请重新加载页面后再次提交。"),
+    },
+};
+
+fn reason(reason: InstallReason) -> &'static str {
+    match reason {
+        InstallReason::StoreProfile => "为 App Store 构建：只能通过 App Store 和 TestFlight 安装。",
+        InstallReason::ProfileExpired => "描述文件已过期：无法在任何设备上启动。需要新的构建。",
+        InstallReason::ProfileMissing => "没有描述文件：任何设备都无法安装。",
+        InstallReason::ProfileUnverified => "描述文件与签名不符：任何设备都无法安装。",
+        InstallReason::DevelopmentProfile => "开发构建：开发者通过 Xcode 安装到已注册的设备。",
+        InstallReason::Unsigned => "未签名：任何设备都无法安装。",
+        InstallReason::Simulator => "为模拟器构建：无法在设备上运行。",
+        InstallReason::Encrypted => "已由 App Store 为某个帐户加密：其他人无法启动。",
+        InstallReason::OtherDevices => "不适用于 iPhone 或 iPad。",
+        InstallReason::Unreadable => "无法识别为应用。",
+        InstallReason::NotInspected => "尚未检查，不清楚可以安装在哪里。",
+        InstallReason::AppBundle => "供 Google Play 使用的 App Bundle：无法直接安装到设备上。",
+    }
+}
