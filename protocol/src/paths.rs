@@ -142,12 +142,12 @@ pub fn staging(app: &AppSlug) -> String {
 
 /// One part of a release that is not published yet.
 pub fn stage(app: &AppSlug, name: &ReleaseName, part: &PartName) -> String {
-    format!("{APPS}/{app}/staging/{}/parts/{part}", segment(&name.to_string()))
+    format!("{APPS}/{app}/staging/{}/parts/{part}", segment(name.as_str()))
 }
 
 /// Where a release is published from its parts.
 pub fn finalize(app: &AppSlug, name: &ReleaseName) -> String {
-    format!("{APPS}/{app}/staging/{}/finalize", segment(&name.to_string()))
+    format!("{APPS}/{app}/staging/{}/finalize", segment(name.as_str()))
 }
 
 /// A release and its parents.
