@@ -64,6 +64,7 @@ fn release(made: &Made<'_>) -> Release {
         channels: made.channels.iter().map(|name| name.parse().unwrap()).collect(),
         size_bytes: made.size_bytes,
         reports: manifest.artifacts.iter().map(report).collect(),
+        install: Vec::new(),
         revoked: None,
         manifest,
     }

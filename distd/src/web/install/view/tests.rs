@@ -70,6 +70,7 @@ pub(in crate::web::install) fn shown(files: &[&str], testflight: &[&str]) -> Sho
         manifest,
         reports,
         install,
+        revoked: None,
     };
     Shown { name: "Acme".to_owned(), channel: None, release, icons: Vec::new(), audience: Audience::Anyone }
 }
