@@ -92,7 +92,6 @@ fn way(platform: Platform, mode: InstallMode, line: Option<&ArtifactLine>, invit
 fn places(shown: &Shown, has_https: bool) -> Vec<Place> {
     let place = |line: &ArtifactLine| Place {
         file: format!("/artifacts/{}", line.filename),
-        revoked: None,
         install: (has_https && line.kind == Kind::Ipa).then(|| "itms-services://x".to_owned()),
     };
     shown.release.manifest.artifacts.iter().map(place).collect()
