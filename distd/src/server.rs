@@ -98,8 +98,19 @@ impl Server {
         let issuers = Issuers::new(clock.clone());
         let (attempts, refusals) = (Arc::new(Attempts::new()), Arc::new(Refusals::new()));
         let uses = TokenUses::default();
-        let (stage_ttl, _lock) = (DEFAULT_TTL, Arc::new(lock));
-        Ok(Self { db, store, clock, inspector, issuers, keys, uses, attempts, refusals, stage_ttl, _lock })
+        Ok(Self {
+            db,
+            store,
+            clock,
+            inspector,
+            keys,
+            uses,
+            issuers,
+            attempts,
+            refusals,
+            stage_ttl: DEFAULT_TTL,
+            _lock: Arc::new(lock),
+        })
     }
 
     /// The same server, which keeps staged parts for so long.
