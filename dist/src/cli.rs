@@ -40,6 +40,7 @@ Exit codes:
   130  interrupted; the same command continues";
 
 /// Flags that every command takes.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
@@ -65,7 +66,7 @@ pub(crate) struct Global {
     pub(crate) iso: bool,
     /// Print long answers to a terminal at once instead of a screen at a time
     ///
-    /// The pager is DIST_PAGER, else PAGER, else less; none where that is empty or cat.
+    /// The pager is `DIST_PAGER`, else `PAGER`, else `less`; none where that is empty or `cat`.
     #[arg(long, global = true)]
     pub(crate) no_pager: bool,
     /// How often a request is repeated when the server or the network fails

@@ -2,6 +2,7 @@
 //! run. A figure means something only beside the others of its run.
 
 mod inspect;
+mod log;
 mod push;
 mod repush;
 mod table;
@@ -31,6 +32,8 @@ enum Bench {
     Push(push::Options),
     /// A large APK and a large IPA, inspected
     Inspect(inspect::Options),
+    /// A log of many releases
+    Log(log::Options),
     /// Many small files, pushed a second time
     Repush(repush::Options),
 }
@@ -42,6 +45,7 @@ enum Bench {
 pub fn run(options: &Options) -> Result<()> {
     match &options.bench {
         Bench::Inspect(options) => inspect::run(options),
+        Bench::Log(options) => log::run(options),
         Bench::Push(options) => push::run(options),
         Bench::Repush(options) => repush::run(options),
     }

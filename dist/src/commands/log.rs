@@ -12,7 +12,7 @@ use crate::session::Session;
 use crate::ui::{Detail, Format, Lines, LogView, Pager, Reader, parse_since};
 
 /// Releases of the first page: more than a screen shows, and few enough to be there at once.
-const FIRST_PAGE: u32 = 50;
+const FIRST_PAGE: u32 = 30;
 
 /// Show the history of an app, newest first
 ///

@@ -4,7 +4,7 @@ use protocol::compare::{
     ArtifactChange, ChangeKind, Comparison, Fact, FileChanges, LineChange, NotesChange, SizeChange, ValueChange,
 };
 use protocol::manifest::{ArtifactLine, Link};
-use protocol::{AppSlug, Digest};
+use protocol::{AppSlug, Arch, Digest};
 
 use super::line::Line;
 use super::log::signed_size;
@@ -22,6 +22,12 @@ pub(crate) enum Part {
 
 /// The column where values of facts begin.
 const VALUES: usize = 22;
+
+/// Columns for sizes on both sides and what they differ by.
+const SIZES: usize = 40;
+
+/// Columns for a size, what it grew by, and counts of what differs.
+const COUNTS: usize = 48;
 
 /// A comparison as text.
 pub(crate) fn render_diff(look: &Look, app: &AppSlug, comparison: &Comparison, part: Part) -> String {
@@ -45,9 +51,9 @@ fn whole(look: &Look, app: &AppSlug, comparison: &Comparison) -> Vec<Line> {
     if let Some(line) = unchanged(comparison) {
         lines.extend([Line::new(), line]);
     }
-    let links = [(&comparison.links_removed, ChangeKind::Removed), (&comparison.links_added, ChangeKind::Added)];
-    let links = links.into_iter().flat_map(|(links, kind)| links.iter().map(move |it| link(it, kind)));
-    lines.extend(titled("links", links.collect()));
+    let gone = comparison.links_removed.iter().map(|it| link(it, ChangeKind::Removed));
+    let come = comparison.links_added.iter().map(|it| link(it, ChangeKind::Added));
+    lines.extend(titled("links", gone.chain(come).collect()));
     lines.extend(titled("notes", comparison.notes.iter().flat_map(notes).collect()));
     lines
 }
@@ -76,7 +82,9 @@ fn stat(look: &Look, app: &AppSlug, comparison: &Comparison) -> Vec<Line> {
         let told = [(change.facts.len() as u64, "fact"), (files, "file")];
         let told: Vec<String> =
             told.iter().filter(|(count, _)| *count > 0).map(|(count, of)| counted(*count, of)).collect();
-        lines.push(start(look, change).append(brief(change)).add(Tone::Muted, format!("   {}", told.join(", "))));
+        lines.push(
+            start(look, change, COUNTS).append(brief(change)).add(Tone::Muted, format!("   {}", told.join(", "))),
+        );
     }
     let of = |kind: ChangeKind| comparison.artifacts.iter().filter(|change| change.change == kind).count() as u64;
     let counts = [ChangeKind::Changed, ChangeKind::Added, ChangeKind::Removed, ChangeKind::Renamed];
@@ -110,9 +118,9 @@ fn artifact(look: &Look, change: &ArtifactChange) -> Vec<Line> {
     lines
 }
 
-/// `~ acme.apk  android universal apk   10.0 MiB → 12.0 MiB   +2.0 MiB`.
+/// `~ acme.apk  android apk   10.0 MiB → 12.0 MiB   +2.0 MiB`.
 fn headline(look: &Look, change: &ArtifactChange) -> Line {
-    let line = start(look, change);
+    let line = start(look, change, SIZES);
     match change.change {
         ChangeKind::Changed if change.size().delta() != 0 => line.append(sizes(change.size())),
         _ => line.append(brief(change)),
@@ -130,16 +138,21 @@ fn brief(change: &ArtifactChange) -> Line {
     })
 }
 
-fn start(look: &Look, change: &ArtifactChange) -> Line {
+/// What it is, up to the column that leaves so much for what follows.
+fn start(look: &Look, change: &ArtifactChange, rest: usize) -> Line {
     let (tone, mark) = mark(change.change);
     let name = change.line().map(|line| line.filename.to_string()).unwrap_or_default();
     let line = Line::new().add(tone, format!("{mark} ")).add(Tone::Strong, name);
     let line = line.add(Tone::Muted, format!("  {}", change.line().map(place).unwrap_or_default()));
-    let column = look.width.map_or(50, |width| usize::from(width).saturating_sub(40).clamp(20, 60));
+    let column = look.width.map_or(50, |width| usize::from(width).saturating_sub(rest).clamp(20, 60));
     line.pad_to(column).add(Tone::Plain, "  ")
 }
 
+/// `linux x86_64 deb`, `android apk`: what fits every processor says so by not naming one.
 fn place(line: &ArtifactLine) -> String {
+    if line.arch == Arch::universal() {
+        return format!("{} {}", line.platform, line.kind);
+    }
     format!("{} {} {}", line.platform, line.arch, line.kind)
 }
 

@@ -93,16 +93,12 @@ mod tests {
     fn draw(history: &[(&str, Option<&str>)]) -> String {
         let id = |name: &str| ReleaseId::of(name.as_bytes());
         let mut graph = Graph::default();
-        let mut text = String::new();
-        for (name, parent) in history {
+        let rows = history.iter().flat_map(|(name, parent)| {
             let rails = graph.next(id(name), parent.map(id));
-            if let Some(join) = rails.join {
-                text += &format!("{}\n", join.trim_end());
-            }
-            text += &format!("{}{name}\n{}", rails.node, rails.body.trim_end());
-            text += if rails.body.trim_end().is_empty() { "" } else { "\n" };
-        }
-        text
+            [rails.join.unwrap_or_default(), format!("{}{name}", rails.node), rails.body]
+        });
+        let rows = rows.map(|row| row.trim_end().to_owned()).filter(|row| !row.is_empty());
+        rows.map(|row| row + "\n").collect()
     }
 
     #[test]

@@ -79,23 +79,19 @@ impl LogView {
         let lines: Vec<Line> = match self.detail {
             Detail::OneLine => join.chain([self.one_line(rails, release)]).collect(),
             Detail::Short => {
-                let notes = first_line(release).map(|line| self.body(rails).add(Tone::Plain, line));
+                let notes = first_line(release).map(|line| body(rails).add(Tone::Plain, line));
                 join.chain([self.head(rails, release)]).chain(self.facts(rails, release, parent)).chain(notes).collect()
             }
             Detail::Notes => {
                 let notes = release.manifest.notes.as_deref().map(str::trim).filter(|notes| !notes.is_empty());
-                let notes = notes.map(|notes| format!("\n{notes}\n")).unwrap_or_else(|| "\n".to_owned());
-                let said = notes.lines().map(|line| self.body(rails).add(Tone::Plain, line)).collect::<Vec<_>>();
-                let gap = (said.len() > 1).then(|| self.body(rails));
+                let notes = notes.map_or_else(|| "\n".to_owned(), |notes| format!("\n{notes}\n"));
+                let said = notes.lines().map(|line| body(rails).add(Tone::Plain, line)).collect::<Vec<_>>();
+                let gap = (said.len() > 1).then(|| body(rails));
                 let head = join.chain([self.head(rails, release)]).chain(self.facts(rails, release, parent));
                 head.chain(said).chain(gap).collect()
             }
         };
         lines.iter().map(|line| line.render(&self.look)).collect()
-    }
-
-    fn body(&self, rails: &Rails) -> Line {
-        Line::new().add(Tone::Muted, &rails.body).add(Tone::Plain, "  ")
     }
 
     fn head(&self, rails: &Rails, release: &Release) -> Line {
@@ -116,12 +112,9 @@ impl LogView {
         let when = format!("{:<width$}", self.look.when(release.published_at), width = self.when_width);
         let line = Line::new().add(Tone::Plain, &rails.node).append(self.name(release)).append(id(release));
         let line = line.add(Tone::Plain, when).add(Tone::Plain, "  ");
-        let channels = match all_channels(release).is_empty() {
-            true => Line::new(),
-            false => Line::new()
-                .add(Tone::Accent, format!("({})", channels(release, ONE_LINE_CHANNELS)))
-                .add(Tone::Plain, " "),
-        };
+        let names = channels(release, ONE_LINE_CHANNELS);
+        let channels =
+            if names.is_empty() { Line::new() } else { Line::new().add(Tone::Accent, format!("({names}) ")) };
         line.append(channels).add(Tone::Plain, first_line(release).unwrap_or_default())
     }
 
@@ -133,17 +126,21 @@ impl LogView {
     /// Platforms, size, growth and source on one line, or on two where one is too narrow.
     fn facts(&self, rails: &Rails, release: &Release, parent: Option<&Release>) -> Vec<Line> {
         let column = self.look.width.map_or(50, |width| usize::from(width).saturating_sub(30).clamp(30, 70));
-        let platforms = self.body(rails).append(platforms(release)).pad_to(column).add(Tone::Plain, " ");
+        let platforms = body(rails).append(platforms(release)).pad_to(column).add(Tone::Plain, " ");
         let sizes = Line::new().add(Tone::Plain, format!("{:>10}", size(release.size_bytes)));
         let growth = parent.map(|parent| growth(release, parent)).unwrap_or_default();
         let sizes = sizes.add(Tone::Plain, format!("   {growth:<12}"));
         let whole = platforms.clone().append(sizes.clone());
         if !whole.fits(&self.look) {
-            return vec![platforms, self.body(rails).append(sizes)];
+            return vec![platforms, body(rails).append(sizes)];
         }
         let with_source = whole.clone().append(source(release));
         vec![if with_source.fits(&self.look) { with_source } else { whole }]
     }
+}
+
+fn body(rails: &Rails) -> Line {
+    Line::new().add(Tone::Muted, &rails.body).add(Tone::Plain, "  ")
 }
 
 fn id(release: &Release) -> Line {
@@ -165,7 +162,7 @@ fn channels(release: &Release, columns: usize) -> String {
         return all;
     }
     let shown = |count: usize| {
-        let names: Vec<&str> = release.channels[..count].iter().map(|name| name.as_str()).collect();
+        let names: Vec<&str> = release.channels[..count].iter().map(protocol::ChannelName::as_str).collect();
         format!("{} +{}", names.join(", "), release.channels.len() - count)
     };
     let fitting = (1..release.channels.len()).rev().map(shown).find(|text| text.width() <= columns);
@@ -236,10 +233,17 @@ fn source(release: &Release) -> Line {
     Line::new().add(Tone::Muted, format!("  {}", told.join(" ")))
 }
 
-/// The first line of the notes that says something, without the marks of a heading.
+/// The first line of the notes that says something beyond the version, without the marks of a heading or list.
 fn first_line(release: &Release) -> Option<&str> {
     let notes = release.manifest.notes.as_deref()?;
-    notes.lines().map(|line| line.trim_start_matches('#').trim()).find(|line| !line.is_empty())
+    let is_news =
+        |line: &&str| !line.is_empty() && ![release.name.as_str(), release.manifest.version.as_str()].contains(line);
+    notes.lines().map(bare).find(is_news)
+}
+
+fn bare(line: &str) -> &str {
+    let line = line.trim_start_matches('#').trim();
+    line.strip_prefix("- ").or_else(|| line.strip_prefix("* ")).unwrap_or(line)
 }
 
 #[cfg(test)]

@@ -10,8 +10,10 @@ use super::resolve::load;
 use super::view::View;
 use super::{Caller, OpError};
 use crate::Server;
-use crate::db::releases::{Filter, ReleaseRow};
-use crate::db::{self, DbError};
+use crate::db::{
+    self,
+    releases::{Filter, ReleaseRow},
+};
 
 /// Most releases that one request looks at to fill a page, where few of them are asked for.
 const LOOKED_AT: usize = 10_000;
@@ -84,7 +86,7 @@ impl<'a> Lineage<'a> {
         };
         let begin: Revision = after.map(str::parse).transpose()?.unwrap_or(to);
         let begin = view.resolve(connection, app, &begin)?;
-        let parent = |id| Ok::<_, DbError>(db::releases::parent(connection, app, &id)?);
+        let parent = |id| db::releases::parent(connection, app, &id);
         let end = from.map(|from| meeting(from.id, begin.id, parent)).transpose()?.flatten();
         Ok(Self { connection, view, app, begin, end })
     }

@@ -129,16 +129,16 @@ fn mark(verdict: Verdict, release: Option<&str>, session: &Session) -> Result<()
 fn show_log(session: &Session) -> Result<(), CliError> {
     let (_, state) = open()?;
     session.output.answer(&state, |look, state| {
-        let mut text = format!("{}@{}\n", state.app, state.channel);
-        text += &format!("  good  {}  {}  where it began\n", state.good.name, look.dim(&state.good.id.short()));
-        if let Some(bad) = state.releases.last() {
-            text += &format!("  bad   {}  {}  where it began\n", bad.name, look.dim(&bad.id.short()));
-        }
-        for mark in &state.marks {
+        let began = |word: &str, release: &ReleaseRef| {
+            format!("  {word}  {}  {}  where it began\n", release.name, look.dim(&release.id.short()))
+        };
+        let marks = state.marks.iter().map(|mark| {
             let (name, id) = (&mark.release.name, look.dim(&mark.release.id.short()));
-            text += &format!("  {}  {name}  {id}  {}\n", word(look, mark.verdict), look.when(mark.at));
-        }
-        text + "\n" + &render(look, &document(state))
+            format!("  {}  {name}  {id}  {}\n", word(look, mark.verdict), look.when(mark.at))
+        });
+        let bad = state.releases.last().map(|bad| began("bad ", bad)).unwrap_or_default();
+        let ends = [format!("{}@{}\n", state.app, state.channel), began("good", &state.good), bad];
+        ends.into_iter().chain(marks).collect::<String>() + "\n" + &render(look, &document(state))
     })
 }
 

@@ -161,3 +161,17 @@ fn sizes_have_a_sign_where_they_change() {
     assert_eq!(signed_size(1024).as_deref(), Some("+1.0 KiB"));
     assert_eq!(signed_size(-1536).as_deref(), Some("−1.5 KiB"));
 }
+
+#[test]
+fn the_first_line_of_notes_says_more_than_the_version() {
+    let check = |notes: &str, expect: Option<&str>| {
+        let mut release = history().remove(0);
+        release.manifest.notes = Some(notes.to_owned());
+        assert_eq!(first_line(&release), expect, "{notes:?}");
+    };
+    check("# 2.4.0\n\n- Fix login\n", Some("Fix login"));
+    check("## 2.4.0+241\n* Fix", Some("Fix"));
+    check("**Bold** move", Some("**Bold** move"));
+    check("# 2.4.0 is here", Some("2.4.0 is here"));
+    check(" \n# 2.4.0", None);
+}
