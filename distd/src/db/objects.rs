@@ -16,11 +16,12 @@ pub(crate) struct PendingUpload {
     pub(crate) is_received: bool,
 }
 
-/// Whether a published release of the app holds this object, or the app has received it whole.
+/// Whether a published release or a staged part of the app holds this object, or the app has received it whole.
 pub(crate) fn holds(connection: &Connection, app: &AppSlug, object: &WantedObject) -> DbResult<bool> {
     let mut statement = connection.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM artifacts WHERE app = ?1 AND sha256 = ?2 AND size = ?3)
-             OR EXISTS (SELECT 1 FROM uploads WHERE app = ?1 AND digest = ?2 AND size = ?3 AND received_at IS NOT NULL)",
+             OR EXISTS (SELECT 1 FROM uploads WHERE app = ?1 AND digest = ?2 AND size = ?3 AND received_at IS NOT NULL)
+             OR EXISTS (SELECT 1 FROM stage_objects WHERE app = ?1 AND digest = ?2)",
     )?;
     let holds = statement
         .query_row(params![app.as_str(), object.digest.to_string(), integer(object.size)], |row| row.get(0))?;
