@@ -317,6 +317,8 @@ impl Reindex {
 /// The log goes to stderr. `DISTD_LOG` filters it, as `RUST_LOG` does elsewhere.
 fn start_log(format: LogFormat) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("DISTD_LOG").unwrap_or_else(|_| "info".into());
+    // It writes whole addresses, and a capability or a mistaken token in one is a secret.
+    let filter = filter.add_directive("tower_http::csrf=off".parse().expect("a directive of our own"));
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     let log = log.with_ansi(colour);

@@ -170,8 +170,8 @@ fn the_gitlab_pipeline_is_one() {
         }
     }
     assert_eq!(taken, ["ci stage", "ci finalize"]);
-    let token = get(get(get(&pipeline, ".dist"), "id_tokens"), "DIST_ID_TOKEN");
-    assert_eq!(text(get(token, "aud")), protocol::api::DEFAULT_AUDIENCE);
+    let identity = get(get(get(&pipeline, ".dist"), "id_tokens"), "DIST_ID_TOKEN");
+    assert_eq!(text(get(identity, "aud")), protocol::api::DEFAULT_AUDIENCE);
 }
 
 #[test]

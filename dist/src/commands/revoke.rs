@@ -55,7 +55,8 @@ pub(crate) async fn revoke(args: RevokeArgs, session: &Session) -> Result<(), Cl
         let why = done.revoked.as_ref().map(|revoked| printable(&revoked.reason)).unwrap_or_default();
         let mut text = format!("{name} is revoked: {why}.\nIt can no longer be promoted, installed or downloaded.\n");
         for moved in &done.moved {
-            text += &format!("\n{}", render_rollback(look, target.app.as_str(), moved));
+            text.push('\n');
+            text += &render_rollback(look, target.app.as_str(), moved);
         }
         text
     })

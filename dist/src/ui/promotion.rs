@@ -14,7 +14,7 @@ pub(crate) fn render_promotion(look: &Look, plan: &Promotion) -> String {
     if plan.from.as_ref().is_some_and(|from| from.id == plan.to.id) {
         return format!("{name}   {from}   it is there already\n");
     }
-    let head = format!("{name}   {from} → {}   {}\n", look.bold(&plan.to.name.to_string()), distance(plan));
+    let head = format!("{name}   {from} → {}   {}\n", look.bold(plan.to.name.as_str()), distance(plan));
     head + &gate_lines(look, &plan.report.gates, &[]) + &passed_line(look, &plan.report.passed)
 }
 
@@ -36,8 +36,8 @@ fn distance(plan: &Promotion) -> String {
 pub(crate) fn render_passed(look: &Look, plan: &Promotion) -> String {
     let mut text = String::new();
     for passed in &plan.releases {
-        let (name, id) = (look.bold(&passed.release.name.to_string()), look.dim(&passed.release.id.short()));
-        text += &format!("\n{name}  {id}  {}\n", look.when(passed.published_at));
+        let (name, id) = (look.bold(passed.release.name.as_str()), look.dim(&passed.release.id.short()));
+        text += &["\n", &name, "  ", &id, "  ", &look.when(passed.published_at), "\n"].concat();
         for line in passed.notes.iter().flat_map(|notes| notes.trim().lines()) {
             text += format!("  {}", wrap_line(look, line)).trim_end();
             text.push('\n');
@@ -45,7 +45,7 @@ pub(crate) fn render_passed(look: &Look, plan: &Promotion) -> String {
     }
     let more = plan.ahead.saturating_sub(plan.releases.len() as u64);
     if more > 0 {
-        text += &format!("\nand {more} more before them\n");
+        text += &["\nand ", &more.to_string(), " more before them\n"].concat();
     }
     text
 }

@@ -66,7 +66,8 @@ fn bytes_that_are_not_the_right_ones_never_get_the_name() {
     damaged[SIZE / 2] ^= 1;
     fs::remove_file(&object).unwrap();
     fs::write(&object, damaged).unwrap();
-    server.dist(&project, PULL).fails(3, "digest_mismatch");
+    // The server never sends them: it ends the download, and says why to whoever asks again.
+    server.dist(&project, PULL).fails(7, "object_damaged");
     assert!(!project.path("in/app.bin").exists());
 }
 

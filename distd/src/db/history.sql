@@ -43,3 +43,5 @@ CREATE TABLE stage_objects (
   PRIMARY KEY (app, release, part, digest),
   FOREIGN KEY (app, release, part) REFERENCES stages (app, release, part) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX stage_objects_by_object ON stage_objects (app, digest);

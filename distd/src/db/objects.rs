@@ -16,7 +16,7 @@ pub(crate) struct PendingUpload {
     pub(crate) is_received: bool,
 }
 
-/// Whether a published release of the app or a staged part of one holds this object, or the app has received it whole.
+/// Whether a published release or a staged part of the app holds this object, or the app has received it whole.
 pub(crate) fn holds(connection: &Connection, app: &AppSlug, object: &WantedObject) -> DbResult<bool> {
     let mut statement = connection.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM artifacts WHERE app = ?1 AND sha256 = ?2 AND size = ?3)

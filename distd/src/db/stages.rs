@@ -31,7 +31,7 @@ const COLUMNS: &str = "app, release, part, manifest, staged_at, staged_by, expir
 /// Notes a part in place of the one of the same name.
 pub(crate) fn put(tx: &Transaction<'_>, stage: &StageRow, artifacts: &[ArtifactLine]) -> DbResult<()> {
     remove(tx, stage)?;
-    let key = [stage.app.as_str(), &stage.release.to_string(), stage.part.as_str()];
+    let key = [stage.app.as_str(), stage.release.as_str(), stage.part.as_str()];
     tx.prepare_cached(
         "INSERT INTO stages (app, release, part, manifest, staged_at, staged_by, expires_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -58,7 +58,7 @@ pub(crate) fn put(tx: &Transaction<'_>, stage: &StageRow, artifacts: &[ArtifactL
 pub(crate) fn remove(tx: &Transaction<'_>, stage: &StageRow) -> DbResult<()> {
     tx.prepare_cached("DELETE FROM stages WHERE app = ?1 AND release = ?2 AND part = ?3")?.execute([
         stage.app.as_str(),
-        &stage.release.to_string(),
+        stage.release.as_str(),
         stage.part.as_str(),
     ])?;
     Ok(())
@@ -82,7 +82,7 @@ pub(crate) fn of_release(
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM stages WHERE app = ?1 AND release = ?2 AND expires_at > ?3 ORDER BY part"
     ))?;
-    statement.query_and_then([app.as_str(), &release.to_string(), &time(now)], read)?.collect()
+    statement.query_and_then([app.as_str(), release.as_str(), &time(now)], read)?.collect()
 }
 
 /// The parts of every app whose time is over at `now`, at most `limit`.

@@ -133,8 +133,8 @@ fn assemble(
             })?
             .map(str::to_owned),
     };
-    let sources = std::iter::once(&request.source).chain(manifests.iter().map(|manifest| &manifest.source));
-    let source = sources.filter(|source| !source.is_empty()).cloned().next();
+    let mut sources = std::iter::once(&request.source).chain(manifests.iter().map(|manifest| &manifest.source));
+    let source = sources.find(|source| !source.is_empty()).cloned();
     let mut links: Vec<_> = manifests.iter().flat_map(|manifest| manifest.links.clone()).collect();
     links.sort();
     links.dedup();

@@ -107,7 +107,8 @@ fn record(
     at: Timestamp,
 ) -> Result<(), OpError> {
     let subject = RefName::Release(release.name.clone()).to_string();
-    let old = Some(release.id.to_string());
-    let record = Record { action, app: Some(app), subject, new: old.clone(), old, reason, details: json!({}) };
+    let id = Some(release.id.to_string());
+    let (old, new) = if action == AuditAction::ReleaseRevoke { (id, None) } else { (None, id) };
+    let record = Record { action, app: Some(app), subject, old, new, reason, details: json!({}) };
     caller.record(tx, at, record)
 }

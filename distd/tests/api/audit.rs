@@ -257,14 +257,14 @@ async fn revocations() {
         || stage.caller.request(Method::POST, &paths::revoke(&acme(), &revision)).json(&json!({"reason": "leaks"}));
     let restore =
         || stage.caller.request(Method::POST, &paths::restore(&acme(), &revision)).json(&json!({"reason": "mended"}));
-    let (old, new) = (Some(first.to_string()), Some(first.to_string()));
-    let expected = |action, reason| {
+    let id = || Some(first.to_string());
+    let expected = |action, (old, new), reason| {
         let subject = "releases/1.0.0".to_owned();
-        Expected { action, app: Some("acme"), subject, old: old.clone(), new: new.clone(), reason: Some(reason) }
+        Expected { action, app: Some("acme"), subject, old, new, reason: Some(reason) }
     };
-    stage.one(&stage.call(revoke()).await, &expected("release.revoke", "leaks"));
+    stage.one(&stage.call(revoke()).await, &expected("release.revoke", (id(), None), "leaks"));
     assert_eq!(stage.call(revoke()).await.events, [], "it is revoked already");
-    stage.one(&stage.call(restore()).await, &expected("release.restore", "mended"));
+    stage.one(&stage.call(restore()).await, &expected("release.restore", (None, id()), "mended"));
     assert_eq!(stage.call(restore()).await.events, [], "it is in use");
 }
 

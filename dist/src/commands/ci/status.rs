@@ -27,12 +27,11 @@ pub(crate) struct StatusArgs {
 /// # Errors
 /// What the server refuses.
 pub(super) async fn run(args: StatusArgs, session: &Session) -> Result<(), CliError> {
-    let app: AppSlug = match &args.app {
-        Some(app) => parse_app(app)?,
-        None => {
-            let (manifest, overrides) = (args.manifest, Overrides::default());
-            plan_outline(&PlanRequest { manifest, overrides, outside: Outside::Refused })?.header.app
-        }
+    let app: AppSlug = if let Some(app) = &args.app {
+        parse_app(app)?
+    } else {
+        let (manifest, overrides) = (args.manifest, Overrides::default());
+        plan_outline(&PlanRequest { manifest, overrides, outside: Outside::Refused })?.header.app
     };
     let stages: Stages = session.client()?.get(&paths::staging(&app)).await?;
     session.output.answer(&stages, |look, stages| render(look, &app, stages))

@@ -241,11 +241,11 @@ fn unsigned(case: &Case<'_>) -> Says {
     let mut found = Vec::new();
     for platform in case.release.platforms.iter().copied() {
         let mine = case.release.on(platform);
-        let wrong: Vec<&Artifact> = mine.into_iter().filter(|artifact| is_wrong(&artifact)).collect();
+        let wrong: Vec<&Artifact> = mine.into_iter().filter(|artifact| is_wrong(artifact)).collect();
         if wrong.is_empty() {
             continue;
         }
-        let is_live_signed = case.live.is_some_and(|live| live.on(platform).iter().any(|it| is_signed(&it)));
+        let is_live_signed = case.live.is_some_and(|live| live.on(platform).iter().any(&is_signed));
         let tail = if is_live_signed { "; the live one is" } else { "" };
         found.push((Some(platform), format!("not signed, or not by its signature: {}{tail}", names(&wrong))));
     }
