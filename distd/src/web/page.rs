@@ -75,7 +75,9 @@ pub(super) fn problem(reader: &Reader, session: Option<&Session>, error: &OpErro
         h1 { (title) }
         p { (advice) }
         @if let OpError::RequestInvalid(message) = error { p.muted lang="en" { (token::redacted(message)) } }
-        @if let OpError::ReleaseRevoked { revocation, .. } = error { p { (revocation.reason) } }
+        @if let OpError::ReleaseRevoked { app, what, revocation } = error {
+            p { s { (app) " " (what) } ": " (revocation.reason) }
+        }
         @if let OpError::FileNotFound { .. } = error { p.muted lang="en" { (error) } }
         @if is_closed {
             @match session {

@@ -77,7 +77,10 @@ async fn what_is_revoked_is_shown_and_no_longer_handed_out_or_promoted() {
     let install = anyone.get(&paths::install_release(&acme(), &revision("2.0"))).await;
     assert_eq!(install.status(), StatusCode::GONE);
     let text = install.text().await.unwrap();
-    assert!(text.contains("Withdrawn") && text.contains("leaks &lt;keys&gt;") && !text.contains("Download"), "{text}");
+    assert!(
+        text.contains("<s>acme 2.0</s>") && text.contains("leaks &lt;keys&gt;") && !text.contains("Download"),
+        "{text}"
+    );
 
     let promote = paths::promote(&acme(), &"stable".parse().unwrap());
     let answer = admin.post(&promote, &json!({"revision": "2.0"})).await;

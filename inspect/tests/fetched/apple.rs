@@ -25,7 +25,7 @@ fn ui_catalog_is_a_simulator_app() {
     assert!(ipa.simulator && !ipa.encrypted && ipa.profile.is_none());
     assert_eq!(ipa.signature.state, SignatureState::Unsigned);
     assert_eq!(report.icon, None, "its icons are only in Assets.car");
-    assert_eq!(codes(&report), ["simulator-build"]);
+    assert_eq!(codes(&report), ["icon-in-catalog", "simulator-build"]);
 }
 
 #[test]

@@ -198,8 +198,10 @@ fn end_migration(binaries: &Binaries, folder: &Path, fault: &str) -> Result<bool
 fn make_first_version(binaries: &Binaries, data: &Path) -> Result<()> {
     Server::start(&binaries.distd, data)?.stop()?;
     let database = data.join("dist.sqlite");
-    let of_refs =
-        sql(&database, "SELECT sql || ';' FROM sqlite_master WHERE tbl_name IN ('refs', 'reflog') AND sql <> ''")?;
+    // The index came with a later version.
+    let of_refs = "SELECT sql || ';' FROM sqlite_master
+                   WHERE tbl_name IN ('refs', 'reflog') AND sql <> '' AND name <> 'reflog_by_new'";
+    let of_refs = sql(&database, of_refs)?;
     for suffix in ["", "-wal", "-shm"] {
         let file = data.join(format!("dist.sqlite{suffix}"));
         if file.exists() {

@@ -4,12 +4,12 @@
 //! The server goes on, says clearly what is wrong, and nothing of the request that failed is left that `distd fsck` would
 //! find; the same request succeeds once the trouble is over.
 
-use std::{fmt, fs, path::Path};
+use std::{fmt, fs, path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
 
 use super::Release;
-use crate::{client::Client, server::Server, store, workspace::Binaries};
+use crate::{client::Client, process, server::Server, store, workspace::Binaries};
 
 const APP: &str = "crash";
 
@@ -136,7 +136,9 @@ fn strays(binaries: &Binaries, count: u32) -> Result<()> {
     client.run(["app", "create", APP, "--access", "token"])?;
     let release = Release::write(folder.path(), 1, &[5_000], &mut fastrand::Rng::with_seed(4))?;
     client.publish(&release.manifest)?;
-    let found = store::fsck(&binaries.distd, &data).err().context("fsck does not tell of stray files")?.to_string();
+    let fsck = process::capture(Command::new(&binaries.distd).args(["fsck", "--data"]).arg(&data))?;
+    ensure!(fsck.status.code() == Some(1), "fsck with stray files ended with {}", fsck.status);
+    let found = String::from_utf8_lossy(&[fsck.stdout, fsck.stderr].concat()).into_owned();
     let more = format!("{} more files that are no objects", count - 20);
     ensure!(found.contains(&more), "fsck does not say how many they are: {found}");
     server.stop()?;
