@@ -37,7 +37,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve a data directory.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Tokens, on the data directory itself.
     #[command(subcommand)]
     Token(Token),

@@ -3,9 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use protocol::api::{Channel, PinRequest, Promotion, PromotionQuery, RestoreRequest, RevokeRequest, Withdrawn};
-use protocol::{AppSlug, ChannelName, ErrorBody, Revision};
+use protocol::{AppSlug, ChannelName, ErrorBody};
 
-use super::error::ApiError;
 use super::extract::{Answer, JsonOf, Params, QueryOf};
 use crate::Server;
 use crate::ops::{self, Caller, OpError};
@@ -63,7 +62,7 @@ pub(super) async fn revoke(
     Params((app, revision)): Params<(AppSlug, String)>,
     JsonOf(request): JsonOf<RevokeRequest>,
 ) -> Answer<Withdrawn> {
-    let revision = parse(&revision)?;
+    let revision = revision.parse().map_err(OpError::RevisionInvalid)?;
     Ok(Json(ops::revoke::revoke(&server, caller, app, revision, request).await?))
 }
 
@@ -79,10 +78,6 @@ pub(super) async fn restore(
     Params((app, revision)): Params<(AppSlug, String)>,
     JsonOf(request): JsonOf<RestoreRequest>,
 ) -> Answer<Withdrawn> {
-    let revision = parse(&revision)?;
+    let revision = revision.parse().map_err(OpError::RevisionInvalid)?;
     Ok(Json(ops::revoke::restore(&server, caller, app, revision, request).await?))
-}
-
-fn parse(revision: &str) -> Result<Revision, ApiError> {
-    revision.parse().map_err(|error| OpError::RevisionInvalid(error).into())
 }

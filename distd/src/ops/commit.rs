@@ -212,7 +212,7 @@ fn publish(
 pub(super) fn keep_objects(tx: &Transaction<'_>, store: &Store, manifest: &ReleaseManifest) -> Result<(), OpError> {
     let id = manifest.id();
     let artifacts = manifest.artifacts.iter().map(|line| line.sha256);
-    artifacts.chain([id.into()]).try_for_each(|digest| db::care::take_from_trash(tx, &digest))?;
+    artifacts.chain([id]).try_for_each(|digest| db::care::take_from_trash(tx, &digest))?;
     if store.len(&id)?.is_none() {
         store.put(&manifest.canonical_bytes()).map_err(no_space)?;
     }

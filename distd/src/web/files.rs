@@ -109,7 +109,7 @@ pub(super) async fn fetched(
 ) -> Response {
     match fetch::redeem(&server, &file).await {
         Ok(Fetched::Bytes(download)) => {
-            deliver(&Delivery { server: &server, method, headers: &reader.headers, reach: Reach::Private }, download)
+            deliver(&Delivery { server: &server, method, headers: &reader.headers, reach: Reach::Private }, *download)
         }
         Ok(Fetched::Manifest(bytes)) => small("text/xml", "no-store", bytes),
         Ok(Fetched::Icon(bytes)) => small("image/png", "private, max-age=3600", bytes),

@@ -134,13 +134,14 @@ fn keep(
     notes: &mut Notes<'_>,
 ) {
     match files.read(&path, max_bytes) {
-        Ok(bytes) => match png(bytes) {
-            Some(png) => keep_icon(path, png, notes),
-            None => {
-                let why = format!("{path} holds no PNG that is read");
-                notes.warning("icon-unreadable", format!("The icon cannot be shown: {why}."));
+        Ok(bytes) => {
+            if let Some(png) = png(bytes) {
+                keep_icon(path, png, notes);
+            } else {
+                notes
+                    .warning("icon-unreadable", format!("The icon cannot be shown: {path} holds no PNG that is read."));
             }
-        },
+        }
         Err(error) => notes.warning("icon-unreadable", format!("The icon cannot be shown: {error}.")),
     }
 }

@@ -11,6 +11,8 @@ use crate::input::Input;
 
 /// What places and sizes are counted in.
 const SECTOR_BYTES: u64 = 2_048;
+/// The same, for what is in memory.
+const SECTOR_LEN: usize = 2_048;
 /// Where the primary volume descriptor is.
 const DESCRIPTOR: u64 = 16 * SECTOR_BYTES;
 /// The listing of the folder at the top.
@@ -152,7 +154,7 @@ fn list(listing: &[u8], mut elsewhere: impl FnMut(u64, usize) -> Vec<u8>) -> Vec
         }
         let Some(record) = listing.get(at..at + usize::from(len)).filter(|record| record.len() > 33) else {
             // The rest of the sector is empty.
-            at = (at / SECTOR_BYTES as usize + 1) * SECTOR_BYTES as usize;
+            at = (at / SECTOR_LEN + 1) * SECTOR_LEN;
             continue;
         };
         at += usize::from(len);
@@ -243,7 +245,7 @@ fn link_target(parts: Option<&[u8]>) -> String {
 fn continuation(field: &[u8]) -> Option<(u64, usize)> {
     let number = |at| array(field, at).map(u32::from_le_bytes);
     let offset = u64::from(number(0)?) * SECTOR_BYTES + u64::from(number(8)?);
-    Some((offset, (number(16)? as usize).min(SECTOR_BYTES as usize)))
+    Some((offset, (number(16)? as usize).min(SECTOR_LEN)))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ const BYTES_LIFETIME: SignedDuration = SignedDuration::from_hours(2);
 /// What was fetched.
 pub(crate) enum Fetched {
     /// The bytes of a file.
-    Bytes(Download),
+    Bytes(Box<Download>),
     /// The manifest of an installation: an XML property list.
     Manifest(Vec<u8>),
     /// An icon: PNG.
@@ -80,7 +80,7 @@ pub(crate) async fn redeem(server: &Server, text: &str) -> Result<Fetched, OpErr
                 download::find(connection, &fetch.app, fetch.digest)
             };
             let found = server.db.read(find).await?;
-            download::open_found(server, found).await.map(Fetched::Bytes)
+            download::open_found(server, found).await.map(|download| Fetched::Bytes(Box::new(download)))
         }
         What::Icon => {
             let find = move |connection: &Connection| {
