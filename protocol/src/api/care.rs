@@ -56,6 +56,7 @@ words! {
 
 /// Something that a check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = StoreFinding)]
 pub struct Finding {
     /// What it is.
     pub kind: FindingKind,
