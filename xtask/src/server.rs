@@ -166,7 +166,7 @@ impl Server {
         token.map(str::to_owned).context("the server made no token")
     }
 
-    fn quote_log(&mut self, problem: &str) -> anyhow::Error {
+    pub fn quote_log(&mut self, problem: &str) -> anyhow::Error {
         let mut said = Vec::new();
         // The log only adds to a message: where it cannot be read, the message stands alone.
         let _ = self.log.rewind().and_then(|()| self.log.read_to_end(&mut said));

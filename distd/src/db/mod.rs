@@ -49,7 +49,7 @@ pub struct Database {
 
 struct Readers {
     idle: Mutex<Vec<Connection>>,
-    free: Semaphore,
+    free: Arc<Semaphore>,
 }
 
 /// Why a database cannot be opened.
@@ -95,7 +95,7 @@ impl Database {
         let before = |connection: &Connection, version| back_up(connection, data, version);
         migrate::run(&mut writer, before).map_err(|source| OpenError::Migrate { path: path.clone(), source })?;
         let idle = (0..READERS).map(|_| open_reader(&path)).collect::<Result<Vec<_>, _>>().map_err(sqlite)?;
-        let readers = Readers { idle: Mutex::new(idle), free: Semaphore::new(READERS) };
+        let readers = Readers { idle: Mutex::new(idle), free: Arc::new(Semaphore::new(READERS)) };
         Ok(Self { writer: Arc::new(tokio::sync::Mutex::new(writer)), readers: Arc::new(readers) })
     }
 
@@ -147,9 +147,10 @@ impl Database {
         E: From<rusqlite::Error> + Send + 'static,
     {
         let readers = Arc::clone(&self.readers);
-        let _permit = readers.free.acquire().await.expect("the semaphore is never closed");
-        let readers = Arc::clone(&self.readers);
+        let permit = Arc::clone(&readers.free).acquire_owned().await.expect("the semaphore is never closed");
         blocking(move || {
+            // Goes with the work and not with whoever waits for it: they may give up, and the work goes on.
+            let _permit = permit;
             let mut reader = readers.take();
             let snapshot = reader.0.as_mut().expect("taken above").transaction()?;
             work(&snapshot)
@@ -300,4 +301,38 @@ fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "query_only", true)?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_reader_stays_taken_while_work_that_nobody_waits_for_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Database::open(folder.path()).unwrap();
+        let (begun, has_begun) = mpsc::channel();
+        let (release, gate) = mpsc::channel::<()>();
+        let gate = Arc::new(Mutex::new(gate));
+        for _ in 0..READERS {
+            let (db, begun, gate) = (db.clone(), begun.clone(), Arc::clone(&gate));
+            let reading = tokio::spawn(async move {
+                let work = move |_: &Connection| {
+                    begun.send(()).unwrap();
+                    let _ = gate.lock().unwrap().recv();
+                    Ok::<_, rusqlite::Error>(())
+                };
+                db.read(work).await
+            });
+            tokio::task::yield_now().await;
+            tokio::task::block_in_place(|| has_begun.recv()).unwrap();
+            reading.abort();
+            assert!(reading.await.unwrap_err().is_cancelled());
+        }
+        assert_eq!(db.readers.free.available_permits(), 0);
+        drop(release);
+        db.read(|_| Ok::<_, rusqlite::Error>(())).await.unwrap();
+    }
 }

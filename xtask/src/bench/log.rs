@@ -58,7 +58,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     add_releases(&data, &first, options.count)?;
     process::run(Command::new(&binaries.distd).args(["reindex", "--data"]).arg(&data))?;
 
-    let server = Server::start(&binaries.distd, &data)?;
+    let mut server = Server::start(&binaries.distd, &data)?;
     client.move_to(&server);
     let known = options.count - 60;
     let range = format!("{APP}@1.0.{known}+{known}..beta");
@@ -72,7 +72,8 @@ pub(super) fn run(options: &Options) -> Result<()> {
     for (name, arguments) in &commands {
         let mut row = Row::new(name, 0);
         for _ in 0..options.runs {
-            row.seconds.push(time_first_line(&client, arguments)?);
+            row.seconds
+                .push(time_first_line(&client, arguments).map_err(|error| server.quote_log(&format!("{error:#}")))?);
         }
         rows.push(row);
     }
