@@ -1,30 +1,35 @@
 //! The command line of `distd`.
 
 mod care;
+mod config;
+mod log;
+mod serve;
 
-use std::io::{IsTerminal, Write};
-use std::net::SocketAddr;
+use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use self::config::Config;
+use self::serve::Serve;
 use anyhow::{Context, Result};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use jiff::{SignedDuration, Span};
 use objstore::Options;
-use protocol::api::{CreateToken, CreatedToken};
+use protocol::Scope;
+use protocol::api::CreateToken;
 use protocol::audit_chain::Mark;
-use protocol::{Scope, ServerUrl, paths};
-use tokio::signal::unix::{SignalKind, signal};
 
+use crate::config::{self as layers, LoadError, Loaded};
 use crate::db::Database;
+use crate::exit::{Ended, Exit};
 use crate::healthcheck::Healthcheck;
 use crate::inspection::worker::{self, Worker};
-use crate::ops::care::schedule;
 use crate::ops::reindex::{self, Reindexed};
-use crate::ops::{audit, staging, tokens};
+use crate::ops::{audit, tokens};
 use crate::server::make_directories;
-use crate::{Clock, Handover, Inspector, Listening, Server, Site, http, ownership};
+use crate::{Clock, Inspector, Server, http};
 
 /// The dist server: git for releases.
 #[derive(Debug, Parser)]
@@ -38,6 +43,8 @@ pub struct Cli {
 enum Command {
     /// Serve a data directory.
     Serve(Box<Serve>),
+    #[command(subcommand)]
+    Config(Config),
     /// Tokens, on the data directory itself.
     #[command(subcommand)]
     Token(Token),
@@ -69,45 +76,6 @@ struct Data {
     /// The data directory; made where it does not exist.
     #[arg(long, value_name = "DIR", env = "DISTD_DATA", default_value = "/data")]
     data: PathBuf,
-}
-
-#[derive(Debug, Args)]
-struct Serve {
-    #[command(flatten)]
-    data: Data,
-    /// Address and port to listen on. Port 0 takes a free one, which the line on stdout tells.
-    #[arg(long, value_name = "ADDR", env = "DISTD_LISTEN", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
-    /// Free space that is never used up, in MiB. Uploads that would are refused before they start.
-    #[arg(long, value_name = "MIB", env = "DISTD_RESERVE_MIB", default_value_t = 512)]
-    reserve_mib: u64,
-    /// For how long a part of a release is kept that was staged and not published, such as 7d, 12h.
-    #[arg(long, value_name = "DURATION", env = "DISTD_STAGE_TTL", default_value = "7d", value_parser = parse_duration)]
-    stage_ttl: Duration,
-    /// The address that people reach the server at, such as `https://dist.example.com`. Install pages need it: iPhones install
-    /// from https only, and codes to scan hold a whole address.
-    #[arg(long, value_name = "URL", env = "DISTD_PUBLIC_URL")]
-    public_url: Option<ServerUrl>,
-    /// Let nginx send whole downloads: the internal location that is an alias of the data directory's `objects`, such as
-    /// /objects/.
-    #[arg(long, value_name = "LOCATION", env = "DISTD_X_ACCEL_REDIRECT", conflicts_with = "x_sendfile")]
-    x_accel_redirect: Option<String>,
-    /// Let Apache or lighttpd send whole downloads: the data directory's `objects` as the proxy sees it.
-    #[arg(long, value_name = "DIR", env = "DISTD_X_SENDFILE")]
-    x_sendfile: Option<String>,
-    /// How the log on stderr is written.
-    #[arg(long, env = "DISTD_LOG_FORMAT", default_value = "text")]
-    log_format: LogFormat,
-    #[command(flatten)]
-    caring: care::Caring,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 #[derive(Debug, Args)]
@@ -179,6 +147,39 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 impl Cli {
+    /// Reads the command line of this process, and the layers below it. Ends the process where it is not understood, or where
+    /// help was asked for.
+    ///
+    /// # Errors
+    /// When the configuration file says what cannot be.
+    pub fn load() -> Result<Self> {
+        let arguments: Vec<OsString> = std::env::args_os().collect();
+        match layers::load(&Self::command(), &arguments) {
+            Ok(loaded) => Self::from_loaded(loaded),
+            Err(LoadError::CommandLine(error)) => error.exit(),
+            Err(error) => Err(Ended::new(Exit::Configuration, error).into()),
+        }
+    }
+
+    /// Reads everything again, for a process that runs already.
+    ///
+    /// # Errors
+    /// When a layer is not understood.
+    fn load_again() -> Result<Self> {
+        let arguments: Vec<OsString> = std::env::args_os().collect();
+        Self::from_loaded(layers::load(&Self::command(), &arguments)?)
+    }
+
+    fn from_loaded(loaded: Loaded) -> Result<Self> {
+        let mut cli = Self::from_arg_matches(&loaded.matches)?;
+        match &mut cli.command {
+            Command::Serve(serve) => serve.configuration = loaded.settings,
+            Command::Config(config) => config.take(loaded.settings, loaded.file),
+            _ => {}
+        }
+        Ok(cli)
+    }
+
     /// Does what the command line says.
     ///
     /// # Errors
@@ -190,6 +191,7 @@ impl Cli {
             Command::Restore(restore) => return restore.run(),
             Command::Gc(gc) => gc.run(),
             Command::Serve(serve) => serve.run(),
+            Command::Config(config) => config.run(),
             Command::Token(Token::Create(create)) => create.run(),
             Command::Audit(Audit::Verify(verify)) => verify.run(),
             Command::Reindex(reindex) => reindex.run(),
@@ -203,53 +205,6 @@ impl Cli {
             }
         }
         .map(|()| ExitCode::SUCCESS)
-    }
-}
-
-impl Serve {
-    fn site(&self) -> Site {
-        let handover = match (&self.x_accel_redirect, &self.x_sendfile) {
-            (Some(location), _) => Handover::AccelRedirect(location.clone()),
-            (None, Some(folder)) => Handover::Sendfile(folder.clone()),
-            (None, None) => Handover::Never,
-        };
-        Site { public_url: self.public_url.clone(), handover }
-    }
-
-    fn run(self) -> Result<()> {
-        start_log(self.log_format);
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(self.serve())
-    }
-
-    async fn serve(self) -> Result<()> {
-        let options = Options { reserve_bytes: self.reserve_mib * 1024 * 1024 };
-        let site = self.site();
-        let server = Server::open(&self.data.data, options, Clock::system(), Inspector::of_this_program()?)
-            .map_err(|error| ownership::explain(error, &self.data.data))?
-            .with_policy(self.caring.policy())
-            .keep_stages(self.stage_ttl.try_into()?)
-            .at(site);
-        staging::expire(&server).await?;
-        let listening = Listening::bind(self.listen).with_context(|| format!("cannot listen on {}", self.listen))?;
-        let address = listening.address();
-        if let Some(first) = tokens::create_first(&server).await? {
-            tell_first_token(&first, address)?;
-        }
-        let stop = listening.stopper();
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        tokio::spawn(async move {
-            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-            tracing::info!("stopping; requests in flight finish first");
-            stop();
-        });
-        print(&format!("listening on http://{address}\n"))?;
-        tracing::info!(%address, data = %self.data.data.display(), "serving");
-        let tasks = schedule::start(&server, self.caring.schedule());
-        listening.serve(server).await.context("the server failed")?;
-        tasks.iter().for_each(tokio::task::JoinHandle::abort);
-        tracing::info!("stopped");
-        Ok(())
     }
 }
 
@@ -312,32 +267,6 @@ impl Reindex {
         }
         print(&format!("{releases} releases indexed, {} artifacts inspected\n", made.reports))
     }
-}
-
-/// The log goes to stderr. `DISTD_LOG` filters it, as `RUST_LOG` does elsewhere.
-fn start_log(format: LogFormat) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("DISTD_LOG").unwrap_or_else(|_| "info".into());
-    // It writes whole addresses, and a capability or a mistaken token in one is a secret.
-    let filter = filter.add_directive("tower_http::csrf=off".parse().expect("a directive of our own"));
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    let log = log.with_ansi(colour);
-    match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
-}
-
-fn tell_first_token(first: &CreatedToken, address: SocketAddr) -> Result<()> {
-    eprint(&format!(
-        "\nNo administrator's token works here yet, so this one was made. It is shown only now:\n\n  {token}\n\n\
-         Use it from your machine:\n\n  export DIST_SERVER=http://{address}\n  export DIST_TOKEN={token}\n  dist whoami\n\n\
-         Make narrower ones for CI with `dist token create`, then revoke this one with `dist token revoke {id}`.\n\
-         The API is described at http://{address}{openapi}\n\n",
-        token = first.token,
-        id = first.about.id,
-        openapi = paths::OPENAPI,
-    ))
 }
 
 fn print(text: &str) -> Result<()> {

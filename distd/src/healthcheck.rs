@@ -3,10 +3,13 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+
+use crate::tls;
 
 /// How long each of connecting, asking and answering may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -19,6 +22,15 @@ pub(crate) struct Healthcheck {
     /// Address that the server listens on, as it was given to `distd serve`.
     #[arg(long, value_name = "ADDR", env = "DISTD_LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// The certificate, where it speaks TLS. Who answers on this machine is not checked.
+    #[arg(long, value_name = "FILE", env = "DISTD_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+    /// The data directory, whose config/distd.toml may say both.
+    #[arg(long, value_name = "DIR", env = "DISTD_DATA", default_value = "/data")]
+    data: PathBuf,
+    /// The configuration file, in place of that one.
+    #[arg(long, value_name = "FILE", env = "DISTD_CONFIG")]
+    config: Option<PathBuf>,
 }
 
 impl Healthcheck {
@@ -28,7 +40,8 @@ impl Healthcheck {
     /// When it does not answer, or says that it is not ready.
     pub(crate) fn run(&self) -> Result<()> {
         let address = reachable(self.listen);
-        let status = ask(address).with_context(|| format!("no server answers at {address}"))?;
+        let asked = if self.tls_cert.is_some() { ask_by_tls(address) } else { ask(address).map_err(Into::into) };
+        let status = asked.with_context(|| format!("no server answers at {address}"))?;
         ensure!(status == "200", "the server at {address} is not ready: it answered {status}");
         Ok(())
     }
@@ -60,6 +73,16 @@ fn ask(address: SocketAddr) -> io::Result<String> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "what answers is no HTTP server"))
 }
 
+/// The same over TLS.
+fn ask_by_tls(address: SocketAddr) -> Result<String> {
+    tls::install_provider();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let client =
+        reqwest::Client::builder().timeout(TIMEOUT).tls_danger_accept_invalid_certs(true).no_proxy().build()?;
+    let answer = runtime.block_on(async { client.get(format!("https://{address}/readyz")).send().await })?;
+    Ok(answer.status().as_str().to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{BufRead, BufReader};
@@ -67,6 +90,10 @@ mod tests {
     use std::thread;
 
     use super::*;
+
+    fn of(listen: SocketAddr) -> Healthcheck {
+        Healthcheck { listen, tls_cert: None, data: PathBuf::new(), config: None }
+    }
 
     /// Asks a listener that gives this answer to the first request.
     fn check(answer: &'static str) -> Result<()> {
@@ -79,7 +106,7 @@ mod tests {
             assert_eq!(head[0], "GET /readyz HTTP/1.1");
             stream.write_all(answer.as_bytes()).unwrap();
         });
-        let outcome = Healthcheck { listen: format!("0.0.0.0:{port}").parse().unwrap() }.run();
+        let outcome = of(format!("0.0.0.0:{port}").parse().unwrap()).run();
         server.join().unwrap();
         outcome
     }
@@ -98,7 +125,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let listen = listener.local_addr().unwrap();
         drop(listener);
-        let error = Healthcheck { listen }.run().unwrap_err();
+        let error = of(listen).run().unwrap_err();
         assert!(error.to_string().starts_with("no server answers at 127.0.0.1:"), "{error}");
     }
 }

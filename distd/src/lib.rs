@@ -6,22 +6,27 @@
 mod blocking;
 mod capability;
 pub mod cli;
+pub mod config;
 pub mod db;
+pub mod exit;
 pub mod faults;
 mod healthcheck;
 pub mod http;
 mod inspection;
 mod keys;
+mod metrics;
 mod oidc;
 pub mod ops;
 mod ownership;
+pub mod proxies;
 pub mod serve;
 pub mod server;
 pub mod site;
 mod throttle;
+pub mod tls;
 pub mod web;
 
 pub use inspection::Inspector;
 pub use serve::Listening;
-pub use server::{Clock, Server};
+pub use server::{Clock, Server, Settings};
 pub use site::{Handover, Site};

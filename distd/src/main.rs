@@ -3,16 +3,17 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let cli = distd::cli::Cli::parse();
-    match distd::faults::install().map_err(Into::into).and_then(|()| cli.run()) {
+    let run = || {
+        distd::faults::install()?;
+        distd::cli::Cli::load()?.run()
+    };
+    match run() {
         Ok(code) => code,
         Err(error) => {
             // Where stderr is gone too there is no one left to tell.
             let _ = writeln!(std::io::stderr(), "error: {}", explain(&error));
-            ExitCode::FAILURE
+            distd::exit::code(&error)
         }
     }
 }

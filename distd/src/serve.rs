@@ -4,13 +4,15 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use axum::Router;
 use axum_server::Handle;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use hyper_util::rt::TokioTimer;
 use protocol::limits;
 
 use crate::ops::install::counts;
 use crate::ops::refusals;
+use crate::tls::Tls;
 use crate::{Server, http};
 
 /// How long a client may take for its request line and headers.
@@ -27,6 +29,7 @@ pub struct Listening {
     listener: TcpListener,
     address: SocketAddr,
     handle: Handle<SocketAddr>,
+    tls: Option<RustlsConfig>,
 }
 
 impl Listening {
@@ -38,12 +41,24 @@ impl Listening {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, handle: Handle::new() })
+        Ok(Self { listener, address, handle: Handle::new(), tls: None })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Has it speak TLS where there is a certificate.
+    #[must_use]
+    pub fn speaking(self, tls: Option<&Tls>) -> Self {
+        Self { tls: tls.map(|tls| tls.config.clone()), ..self }
+    }
+
+    /// The address that it answers at.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Ends [`Listening::serve`] gracefully: no new connection, requests in flight finish.
@@ -57,19 +72,30 @@ impl Listening {
     /// # Errors
     /// When the socket fails.
     pub async fn serve(self, server: Server) -> io::Result<()> {
-        let service = http::router(server.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        let mut serving = axum_server::from_tcp(self.listener)?.handle(self.handle);
-        bound(serving.http_builder());
-        let outcome = serving.serve(service).await;
+        let outcome = self.serve_routes(http::router(server.clone())).await;
         refusals::flush(&server).await;
         counts::flush_at_end(&server).await;
         outcome
     }
+
+    /// Serves these routes until it is stopped.
+    ///
+    /// # Errors
+    /// When the socket fails.
+    pub async fn serve_routes(self, routes: Router) -> io::Result<()> {
+        let service = routes.into_make_service_with_connect_info::<SocketAddr>();
+        let serving = axum_server::from_tcp(self.listener)?.handle(self.handle);
+        match self.tls {
+            None => bounded(serving).serve(service).await,
+            Some(tls) => bounded(serving.acceptor(RustlsAcceptor::new(tls))).serve(service).await,
+        }
+    }
 }
 
 /// Bounds what one connection may ask for before a request of it is looked at.
-fn bound(builder: &mut Builder<TokioExecutor>) {
-    builder
+fn bounded<A>(mut serving: axum_server::Server<SocketAddr, A>) -> axum_server::Server<SocketAddr, A> {
+    serving
+        .http_builder()
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -81,4 +107,5 @@ fn bound(builder: &mut Builder<TokioExecutor>) {
         .max_concurrent_streams(limits::CONCURRENT_STREAMS)
         .keep_alive_interval(PING)
         .keep_alive_timeout(HEADER_TIMEOUT);
+    serving
 }

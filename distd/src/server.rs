@@ -4,14 +4,16 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::{SignedDuration, Timestamp, TimestampRound, Unit};
 use objstore::{Digest, DirLock, LockError, Options, Store};
 
+use crate::config::Setting;
 use crate::db::{self, Database};
 use crate::inspection::Inspector;
 use crate::keys::Keys;
+use crate::metrics::Metrics;
 use crate::oidc::Issuers;
 use crate::ops::authenticate::Attempts;
 use crate::ops::care::Policy;
@@ -47,6 +49,25 @@ impl Clock {
     }
 }
 
+/// What a server is told: in force from one request to the next when it is told anew.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How it is reached from outside.
+    pub site: Site,
+    /// How long things are kept that nothing names, and how often everything is read.
+    pub policy: Policy,
+    /// For how long a staged part is kept.
+    pub stage_ttl: SignedDuration,
+    /// Every option, and where its value is from.
+    pub configuration: Vec<Setting>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { site: Site::default(), policy: Policy::default(), stage_ttl: DEFAULT_TTL, configuration: Vec::new() }
+    }
+}
+
 /// One data directory and what is needed to serve it. Cheap to clone.
 #[derive(Clone)]
 pub struct Server {
@@ -59,14 +80,12 @@ pub struct Server {
     pub(crate) issuers: Issuers,
     pub(crate) attempts: Arc<Attempts>,
     pub(crate) refusals: Arc<Refusals>,
-    pub(crate) policy: Policy,
+    pub(crate) metrics: Arc<Metrics>,
+    settings: Arc<RwLock<Arc<Settings>>>,
     data: Arc<Path>,
     reserve_bytes: u64,
     examined: Arc<Mutex<HashSet<Digest>>>,
-    /// For how long a staged part is kept.
-    pub(crate) stage_ttl: SignedDuration,
     pub(crate) counts: Arc<Counts>,
-    pub(crate) site: Arc<Site>,
     _lock: Arc<DirLock>,
 }
 
@@ -116,7 +135,6 @@ impl Server {
         let issuers = Issuers::new(clock.clone());
         let (attempts, refusals) = (Arc::new(Attempts::new()), Arc::new(Refusals::new()));
         let uses = TokenUses::default();
-        let (counts, site) = (Arc::default(), Arc::default());
         Ok(Self {
             db,
             store,
@@ -127,27 +145,24 @@ impl Server {
             uses,
             attempts,
             refusals,
-            policy: Policy::default(),
-            stage_ttl: DEFAULT_TTL,
+            metrics: Arc::default(),
+            settings: Arc::default(),
             data: Arc::from(data),
             reserve_bytes: options.reserve_bytes,
             examined: Arc::default(),
-            counts,
-            site,
+            counts: Arc::default(),
             _lock: Arc::new(lock),
         })
     }
 
-    /// The same with other times for what nothing names.
-    #[must_use]
-    pub fn with_policy(self, policy: Policy) -> Self {
-        Self { policy, ..self }
+    /// What it was told, as it is in force now.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The same server, which keeps staged parts for so long.
-    #[must_use]
-    pub fn keep_stages(self, stage_ttl: SignedDuration) -> Self {
-        Self { stage_ttl, ..self }
+    /// Tells it anew. Requests in flight go on as they began.
+    pub fn change(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 
     /// What gc works on.
@@ -156,7 +171,7 @@ impl Server {
             db: self.db.clone(),
             store: self.store.clone(),
             clock: self.clock.clone(),
-            policy: self.policy,
+            policy: self.settings().policy,
             uploads: Uploads::Ours,
         }
     }
@@ -179,12 +194,6 @@ impl Server {
     /// Ends what [`Server::begin_examination`] began.
     pub(crate) fn end_examination(&self, digest: Digest) {
         self.examined.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest);
-    }
-
-    /// The same server, reached from outside in this way.
-    #[must_use]
-    pub fn at(self, site: Site) -> Self {
-        Self { site: Arc::new(site), ..self }
     }
 }
 

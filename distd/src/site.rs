@@ -2,6 +2,8 @@
 
 use protocol::{Digest, ServerUrl};
 
+use crate::proxies::Network;
+
 /// What the server knows of the proxy before it.
 #[derive(Debug, Clone, Default)]
 pub struct Site {
@@ -9,6 +11,8 @@ pub struct Site {
     pub public_url: Option<ServerUrl>,
     /// Whether a proxy sends the bytes of whole downloads.
     pub handover: Handover,
+    /// Whose word is taken for who the client is.
+    pub proxies: Vec<Network>,
 }
 
 /// Who sends the bytes of whole downloads. Parts are always sent by the server: only it knows the ETag that `If-Range`

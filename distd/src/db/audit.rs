@@ -87,6 +87,13 @@ pub(crate) fn head(connection: &Connection) -> DbResult<Option<(u64, Digest)>> {
     found.map(|(seq, hash)| Ok((seq?, hash?))).transpose()
 }
 
+/// When the newest event happened.
+pub(crate) fn newest(connection: &Connection) -> DbResult<Option<Timestamp>> {
+    let mut statement = connection.prepare_cached("SELECT at FROM audit_events ORDER BY seq DESC LIMIT 1")?;
+    let found = statement.query_row([], |row| Ok(parse(row, "at"))).optional()?;
+    found.transpose()
+}
+
 /// Events newest first, before `before` where it is given; oldest first where the query has `from`.
 pub(crate) fn list(
     connection: &Connection,

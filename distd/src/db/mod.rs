@@ -10,6 +10,7 @@ pub(crate) mod care;
 pub(crate) mod chunks;
 mod convert;
 pub(crate) mod downloads;
+pub(crate) mod gauges;
 pub(crate) mod links;
 mod migrate;
 pub(crate) mod objects;

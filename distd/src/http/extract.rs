@@ -18,6 +18,7 @@ use super::refusal::CallerSlot;
 use crate::Server;
 use crate::ops::authenticate::{Credential, authenticate};
 use crate::ops::{self, Caller, OpError};
+use crate::proxies::{self, Network};
 
 impl FromRequestParts<Server> for Caller {
     type Rejection = ApiError;
@@ -35,9 +36,21 @@ impl FromRequestParts<Server> for Caller {
     }
 }
 
-/// Where the connection came from.
+/// Where a request came from, through proxies that are trusted.
+#[derive(Clone, Copy)]
+pub(super) struct ClientAddress(IpAddr);
+
+impl ClientAddress {
+    /// Reads it from the connection and from what proxies said.
+    pub(super) fn of(request: &Request, proxies: &[Network]) -> Option<Self> {
+        let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
+        Some(Self(proxies::client(peer.ip(), request.headers(), proxies)))
+    }
+}
+
+/// The address that the request came from.
 pub(super) fn address(extensions: &Extensions) -> Option<IpAddr> {
-    extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip())
+    extensions.get::<ClientAddress>().map(|client| client.0)
 }
 
 /// What the `Authorization` header presents.

@@ -1,6 +1,7 @@
 //! What surrounds every request: an id, a line in the log, security headers, and the body of an error.
 
 use axum::Json;
+use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -10,7 +11,9 @@ use protocol::{ErrorBody, ErrorCode, token};
 use tracing::Instrument;
 
 use super::error::{ApiError, Damaged, Refused};
+use super::extract::ClientAddress;
 use super::refusal::Watch;
+use crate::metrics::Measured;
 use crate::{Server, ops};
 
 /// Names one request, in answers, in the log and in the audit log: 16 hexadecimal digits.
@@ -44,16 +47,21 @@ const PLAIN_PARAMETERS: &[&str] = &["{app}", "{channel}", "{digest}", "{id}", "{
 pub(crate) async fn surround(State(server): State<Server>, mut request: Request, next: Next) -> Response {
     let id = new_id();
     request.extensions_mut().insert(RequestId(id.clone()));
+    if let Some(address) = ClientAddress::of(&request, &server.settings().site.proxies) {
+        request.extensions_mut().insert(address);
+    }
     hide_credentials(request.headers_mut());
     let template = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let path = shown_path(template.as_deref(), request.uri().path());
     let method = request.method().clone();
+    let measured = Measured::begin(&method, template.as_deref(), length(request.headers()));
     let watch = Watch::begin(&mut request, template.as_deref(), &id);
     let span = tracing::info_span!("request", id);
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(body) = response.extensions_mut().get_mut::<ErrorBody>() {
         hide_tokens(body);
     }
+    measured.end(&server.metrics, response.status().as_u16(), response.body().size_hint().exact());
     span.in_scope(|| log(&method, &path, &response));
     let refused = response.extensions_mut().remove::<Refused>();
     if let Some(Damaged(digest)) = response.extensions_mut().remove::<Damaged>() {
@@ -104,6 +112,11 @@ fn shown_path(template: Option<&str>, path: &str) -> String {
         if pattern.starts_with('{') && !PLAIN_PARAMETERS.contains(&pattern) { pattern } else { segment }
     });
     token::redacted(&segments.collect::<Vec<_>>().join("/")).into_owned()
+}
+
+/// What the headers say of the length of the body.
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn new_id() -> String {

@@ -15,6 +15,7 @@ mod health;
 mod installs;
 mod layer;
 mod links;
+pub(crate) mod metrics;
 mod objects;
 mod openapi;
 mod promotion;

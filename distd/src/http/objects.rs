@@ -148,7 +148,7 @@ pub(crate) fn deliver(delivery: &Delivery<'_>, download: Download) -> Response {
     let (status, mut body, body_len) = match asked {
         Wanted::NotModified => return (StatusCode::NOT_MODIFIED, headers).into_response(),
         Wanted::Nothing => return unsatisfiable(len),
-        Wanted::Whole => match delivery.server.site.handover.header(&download.digest) {
+        Wanted::Whole => match delivery.server.settings().site.handover.header(&download.digest) {
             Some((name, place)) if !is_head => return hand_over(headers, name, &place),
             _ => (StatusCode::OK, body::part(download.content, 0..len), len),
         },

@@ -9,8 +9,8 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use super::{
-    apps, audit, care, channels, compare, health, installs, layer, links, objects, openapi, promotion, publishers,
-    push, releases, reports, staging, tokens,
+    apps, audit, care, channels, compare, health, installs, layer, links, metrics, objects, openapi, promotion,
+    publishers, push, releases, reports, staging, tokens,
 };
 use crate::{Server, web};
 
@@ -60,6 +60,7 @@ pub(super) fn api() -> OpenApiRouter<Server> {
         .routes(routes!(care::gc))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+        .routes(routes!(metrics::show))
         .routes(routes!(openapi::serve))
 }
 

@@ -56,7 +56,7 @@ impl FromRequestParts<Server> for Visitor {
 
 /// Whether browsers are told to send the cookie over https only.
 fn is_secure(server: &Server) -> bool {
-    server.site.https().is_some()
+    server.settings().site.https().is_some()
 }
 
 /// With the prefix no other host, not even one beside this, can set it (RFC 6265bis, section 4.1.3).

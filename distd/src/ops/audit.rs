@@ -1,5 +1,6 @@
 //! The audit log: what is in it, and whether it is whole.
 
+use jiff::Timestamp;
 use std::path::Path;
 
 use protocol::api::{AuditPage, AuditQuery};
@@ -20,6 +21,14 @@ pub enum VerifyError {
     /// The table cannot be read.
     #[error(transparent)]
     Read(#[from] db::DbError),
+}
+
+/// When the newest event happened; `None` where nothing ever did.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn newest(server: &Server) -> Result<Option<Timestamp>, OpError> {
+    server.db.read(|connection| Ok(db::audit::newest(connection)?)).await
 }
 
 /// Events newest first, or oldest first after `from`. Those of one app need `admin` on it, all of them `admin`.

@@ -17,6 +17,7 @@ mod error;
 pub(crate) mod exchange;
 pub(crate) mod finalize;
 mod gates;
+pub(crate) mod gauges;
 mod history;
 pub(crate) mod install;
 pub(crate) mod links;

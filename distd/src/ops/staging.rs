@@ -49,7 +49,7 @@ pub(crate) async fn put(
         manifest: manifest.id(),
         staged_at,
         staged_by: caller.actor().to_owned(),
-        expires_at: staged_at + server.stage_ttl,
+        expires_at: staged_at + server.settings().stage_ttl,
     };
     let store = server.store.clone();
     server.db.write(move |tx| enter(tx, &store, &caller, row, manifest)).await

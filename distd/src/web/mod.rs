@@ -42,7 +42,8 @@ pub(crate) fn routes(server: &Server) -> Router<Server> {
 
 /// A proxy may tell us another host than browsers see.
 fn own_origin(server: &Server) -> CsrfLayer {
-    let Some(url) = &server.site.public_url else { return CsrfLayer::new() };
+    let settings = server.settings();
+    let Some(url) = &settings.site.public_url else { return CsrfLayer::new() };
     CsrfLayer::new().add_trusted_origin(url.origin()).unwrap_or_else(|error| {
         tracing::warn!(%error, "the public address is not taken as an origin of forms");
         CsrfLayer::new()

@@ -165,7 +165,7 @@ async fn a_closed_apps_files_are_kept_by_nobody_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_is_handed_whole_downloads_and_nothing_else() {
-    let site = Site { public_url: None, handover: Handover::AccelRedirect("/objects/".to_owned()) };
+    let site = Site { handover: Handover::AccelRedirect("/objects/".to_owned()), ..Site::default() };
     let server = server(site, "public").await;
     let file = format!("{}/artifacts/acme/1.0/acme%201.tar.gz?sha256={}", server.url, Digest::of(LINUX));
     let http = reqwest::Client::new();

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use distd::server::Clock;
-use distd::{Inspector, Listening, Server, Site};
+use distd::{Inspector, Listening, Server, Settings, Site};
 use jiff::{SignedDuration, Timestamp};
 use objstore::{Digest, Options};
 use protocol::api::{
@@ -72,7 +72,8 @@ impl TestServer {
         // Ignored where another test of the same process was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let now = Arc::new(Mutex::new("2026-11-22T09:00:00Z".parse().unwrap()));
-        let server = Server::open(data.path(), options, clock(&now), inspector).unwrap().at(site);
+        let server = Server::open(data.path(), options, clock(&now), inspector).unwrap();
+        server.change(Settings { site, ..Settings::default() });
         let first = distd::ops::tokens::create_first(&server).await.unwrap();
         let admin = admin.unwrap_or_else(|| first.unwrap().token);
         let listening = Listening::bind("127.0.0.1:0".parse().unwrap()).unwrap();

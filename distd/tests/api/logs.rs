@@ -1,55 +1,14 @@
 //! Secrets reach neither the log nor an answer.
 
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::fs;
 
-use protocol::api::{Committed, CreatedToken};
+use protocol::api::Committed;
 use protocol::{TokenText, paths};
 use reqwest::Method;
 use serde_json::json;
 
 use crate::harness::{Client, read, release};
-
-/// The real program, with all that it can log going to a file.
-struct Program {
-    child: Child,
-    url: String,
-}
-
-impl Program {
-    fn start(data: &Path, log: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_distd"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--reserve-mib", "0", "--data"])
-            .arg(data)
-            .env("DISTD_LOG", "trace")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(File::create(log).unwrap())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.trim().strip_prefix("listening on ").unwrap().to_owned();
-        Self { child, url }
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The token that `distd token create` makes.
-fn make_token(data: &Path) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_distd"));
-    command.args(["token", "create", "--name", "admin", "--scope", "admin", "--json", "--data"]).arg(data);
-    let made: CreatedToken = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
-    made.token
-}
+use crate::process::{Program, make_token};
 
 /// Everything that a request with this client's token at every place of a request is answered.
 async fn answers(client: &Client, secret: &str) -> String {
@@ -85,7 +44,7 @@ async fn no_token_is_in_the_log_or_in_an_answer() {
     let good = make_token(&data);
     let unknown = TokenText::from_random([3; 5], [3; 32]).reveal();
     let damaged = format!("{}x", &good[..good.len() - 1]);
-    let program = Program::start(&data, &log);
+    let program = Program::start(&data, &log, &["--log", "trace"]);
 
     let admin = Client::at(program.url.clone(), Some(good.clone()));
     admin.create_app("acme", "token").await;

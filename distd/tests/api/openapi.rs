@@ -20,7 +20,7 @@ async fn the_document_is_served_and_every_operation_is_named_and_described() {
             assert!(operation["summary"].is_string(), "{method} {path} is not described");
         }
     }
-    assert_eq!(ids.len(), 53);
+    assert_eq!(ids.len(), 54);
 }
 
 #[test]

@@ -124,7 +124,7 @@ impl World {
             | "channels_list" | "channels_show" | "channels_promotion" | "channels_unpin" | "staging_list"
             | "channels_reflog" | "links_list" | "links_revoke" | "publishers_list" | "publishers_remove"
             | "tokens_list" | "tokens_revoke" | "audit_list" | "store_show" | "whoami" | "healthz" | "readyz"
-            | "openapi" | "reports_icon" | "channels_update" | "downloads_list" => request,
+            | "metrics" | "openapi" | "reports_icon" | "channels_update" | "downloads_list" => request,
             other => panic!("{other} has no place in this test"),
         }
     }

@@ -55,17 +55,18 @@ pub fn start(server: &Server, schedule: Schedule) -> Vec<JoinHandle<()>> {
             }
         }));
     }
-    if server.policy.scrub_days > 0 {
-        let server = server.clone();
-        tasks.push(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(SCRUB_TICK).await;
-                if let Err(error) = scrub(&server).await {
-                    tracing::error!(%error, "the background check could not go on");
-                }
+    let scrubbed = server.clone();
+    tasks.push(tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(SCRUB_TICK).await;
+            if scrubbed.settings().policy.scrub_days == 0 {
+                continue;
             }
-        }));
-    }
+            if let Err(error) = scrub(&scrubbed).await {
+                tracing::error!(%error, "the background check could not go on");
+            }
+        }
+    }));
     if let Some(backups) = schedule.backup {
         let server = server.clone();
         tasks.push(tokio::spawn(async move {
@@ -129,7 +130,8 @@ pub async fn scrub(server: &Server) -> Result<u64, OpError> {
     let survey = blocking(move || store.survey()).await;
     let survey = survey.map_err(|error| OpError::storage("listing the objects")(error.into()))?;
     let checks = server.db.read(|connection| Ok::<_, OpError>(db::care::checks(connection)?)).await?;
-    let due = plan(&survey.objects, &checks.into_iter().collect(), server.policy.scrub_days, server.clock.now());
+    let due =
+        plan(&survey.objects, &checks.into_iter().collect(), server.settings().policy.scrub_days, server.clock.now());
     let count = due.len() as u64;
     for object in due {
         let (store, digest, at) = (server.store.clone(), object.digest, server.clock.now());

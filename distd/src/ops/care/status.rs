@@ -22,7 +22,7 @@ pub(crate) async fn show(server: &Server, caller: Caller) -> Result<StoreStatus,
         Ok::<_, OpError>((survey, store.available_space()?, count_files(&data.join("quarantine"))))
     })
     .await?;
-    let (days, now, reserve_bytes) = (server.policy.scrub_days, server.clock.now(), server.reserve_bytes());
+    let (days, now, reserve_bytes) = (server.settings().policy.scrub_days, server.clock.now(), server.reserve_bytes());
     server
         .db
         .read(move |connection| {

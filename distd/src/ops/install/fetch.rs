@@ -118,7 +118,7 @@ fn check_audience(connection: &Connection, fetch: &Fetch, now: Timestamp) -> Res
 /// The manifest of an installation, with capabilities for the rest of it.
 async fn manifest(server: &Server, text: &str, fetch: Fetch) -> Result<Vec<u8>, OpError> {
     let now = server.clock.now();
-    let site = server.site.clone();
+    let site = server.settings().site.clone();
     let site = site.https().ok_or(OpError::LinkInvalid)?;
     let asked = fetch.clone();
     let (report, link, name, has_icon) = server

@@ -23,7 +23,7 @@ pub(crate) async fn find(
     channel: ChannelName,
     query: UpdateQuery,
 ) -> Result<Option<Update>, OpError> {
-    let (store, site) = (server.store.clone(), server.site.clone());
+    let (store, site) = (server.store.clone(), server.settings().site.clone());
     server
         .db
         .read(move |connection| {

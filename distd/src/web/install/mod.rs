@@ -86,8 +86,8 @@ pub(super) fn respond(
         view: &view,
         words: reader.words,
         now: server.clock.now(),
-        page_url: server.site.address(&reader.path),
-        icon_url: icon.as_deref().and_then(|path| server.site.address(path)),
+        page_url: server.settings().site.address(&reader.path),
+        icon_url: icon.as_deref().and_then(|path| server.settings().site.address(path)),
         icon,
         path: &reader.path,
         language: reader.chosen_language(),
@@ -139,7 +139,8 @@ impl Addresses<'_> {
             None => files::address(&release.app, &release.name, &release.manifest.artifacts, line),
         };
         let is_over_the_air = matches!(way.mode, InstallMode::Enterprise | InstallMode::AdHoc);
-        let site = self.server.site.https().filter(|_| is_over_the_air);
+        let settings = self.server.settings();
+        let site = settings.site.https().filter(|_| is_over_the_air);
         Place { file, install: site.map(|site| self.mint().install_url(site, &line.sha256)) }
     }
 
