@@ -28,6 +28,7 @@ enum Program {
 pub const PAGES: &[Page] = &[
     Page { file: "docs/CLI.md", program: Program::Dist, arguments: &["generate", "markdown"] },
     Page { file: "docs/dist.schema.json", program: Program::Dist, arguments: &["generate", "schema"] },
+    Page { file: "docs/CONFIGURATION.md", program: Program::Distd, arguments: &["config", "reference"] },
     Page { file: "docs/openapi.json", program: Program::Distd, arguments: &["openapi"] },
 ];
 

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::{Args, Subcommand};
+use clap::{Args, CommandFactory, Subcommand};
 
-use super::print;
 use super::serve::Serve;
-use crate::config::{Setting, Source};
+use super::{Cli, print};
+use crate::config::{Setting, Source, reference};
 
 /// The configuration: flags, then `DISTD_…`, then `config/distd.toml` in the data directory, then defaults.
 #[derive(Debug, Subcommand)]
@@ -16,6 +16,9 @@ pub(super) enum Config {
     Check(Box<Checked>),
     /// Say what is in force and where each value comes from. Secrets are not shown.
     Show(Box<Shown>),
+    /// Print the page about all of it, Markdown.
+    #[command(hide = true)]
+    Reference,
 }
 
 #[derive(Debug, Args)]
@@ -46,6 +49,7 @@ impl Config {
                 check.serve.configuration = settings;
             }
             Self::Show(show) => show.settings = settings,
+            Self::Reference => {}
         }
     }
 
@@ -53,6 +57,7 @@ impl Config {
         match self {
             Self::Check(check) => check.run(),
             Self::Show(show) => show.run(),
+            Self::Reference => print(&reference::page(&Cli::command())),
         }
     }
 }

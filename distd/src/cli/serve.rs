@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::care::Caring;
 use super::log::{Log, Logging};
 use super::{Cli, Command, Data, eprint, parse_duration, print};
-use crate::config::Setting;
+use crate::config::{RELOADED, Setting};
 use crate::exit::{self, Ended, Exit};
 use crate::ops::care::schedule;
 use crate::ops::{audit, staging, tokens};
@@ -217,19 +217,6 @@ async fn reload(server: &Server, log: &Log, tls: Option<&Tls>) -> Result<Serve> 
     log.change(&fresh.logging);
     Ok(*fresh)
 }
-
-/// Keys that take effect at SIGHUP; the others do at the next start.
-const RELOADED: &[&str] = &[
-    "gc_grace",
-    "log",
-    "reflog_window",
-    "scrub_days",
-    "stage_ttl",
-    "trusted_proxy",
-    "upload_lease",
-    "x_accel_redirect",
-    "x_sendfile",
-];
 
 fn tell_changes(before: &[Setting], after: &[Setting]) {
     let changed = after.iter().filter(|setting| !before.contains(setting));

@@ -5,6 +5,7 @@
 //! the command line's is. Other commands take from the file what they share with `serve`.
 
 mod file;
+pub(crate) mod reference;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -20,6 +21,19 @@ use file::File;
 const SERVE: &str = "serve";
 /// Options that say where the file is, and so are not in it.
 const PLACES: &[&str] = &["data", "config"];
+
+/// Keys that take effect at SIGHUP; the others do at the next start.
+pub(crate) const RELOADED: &[&str] = &[
+    "gc_grace",
+    "log",
+    "reflog_window",
+    "scrub_days",
+    "stage_ttl",
+    "trusted_proxy",
+    "upload_lease",
+    "x_accel_redirect",
+    "x_sendfile",
+];
 
 /// One option as it is in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -167,6 +167,14 @@ async fn metrics_count_requests_and_say_how_things_are() {
     has(r#"dist_http_requests_total{method="POST",route="/api/v1/apps",status="201"} 1"#);
     has(r#"dist_http_requests_total{method="GET",route="/api/v1/apps/{app}/releases/{revision}",status="404"} 1"#);
     assert!(text.ends_with("# EOF\n"));
+    let dashboard = include_str!("../../../docs/deploy/grafana.json");
+    let is_name = |letter: char| letter.is_ascii_lowercase() || letter == '_';
+    let names = dashboard.split(|letter| !is_name(letter)).filter(|word| word.starts_with("dist_"));
+    // What has not happened yet is not there.
+    let happened = |name: &&str| !name.contains("_timestamp_");
+    for name in names.filter(happened) {
+        assert!(text.contains(&format!("\n{name}")), "{name} of the dashboard is not measured");
+    }
     let anonymous = server.anonymous().get("/metrics").await;
     assert_eq!(anonymous.status(), StatusCode::UNAUTHORIZED);
     let reader = server.with_scopes(&["read"]).await.get("/metrics").await;
