@@ -288,6 +288,11 @@ impl ServerUrl {
         format!("{}{path}", self.0.as_str().trim_end_matches('/'))
     }
 
+    /// The path that everything is below, such as `/dist`; empty where that is the root.
+    pub fn path(&self) -> &str {
+        self.0.path().trim_end_matches('/')
+    }
+
     /// Scheme, host and port, as browsers write them in `Origin`.
     pub fn origin(&self) -> String {
         self.0.origin().ascii_serialization()

@@ -27,6 +27,7 @@ mod releases;
 mod reports;
 mod router;
 mod staging;
+mod subpath;
 mod tokens;
 mod visitor;
 

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::{
     apps, audit, care, channels, compare, health, installs, layer, links, metrics, objects, openapi, promotion,
-    publishers, push, releases, reports, staging, tokens,
+    publishers, push, releases, reports, staging, subpath, tokens,
 };
 use crate::{Server, web};
 
@@ -67,11 +67,14 @@ pub(super) fn api() -> OpenApiRouter<Server> {
 /// Everything the server answers to.
 pub fn router(server: Server) -> Router {
     let (api, _) = api().split_for_parts();
-    api.merge(web::routes(&server))
+    let settings = server.settings();
+    let routes = api
+        .merge(web::routes(&server))
         .fallback(layer::not_found)
         .method_not_allowed_fallback(layer::method_not_allowed)
         .layer(DefaultBodyLimit::max(limits::JSON_BODY_BYTES))
         .layer(CatchPanicLayer::custom(layer::panicked))
         .layer(from_fn_with_state(server.clone(), layer::surround))
-        .with_state(server)
+        .with_state(server);
+    subpath::mount(routes, settings.site.public_url.as_ref())
 }

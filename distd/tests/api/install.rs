@@ -163,6 +163,24 @@ async fn without_a_public_https_address_the_page_says_what_is_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn below_a_path_everything_leads_back_below_it() {
+    let public_url = Some("https://example.com/apps/dist".parse().unwrap());
+    let server = TestServer::start_at(Site { public_url, ..Site::default() }).await;
+    publish(&server, "public", &Signer::new().app(Profile::Enterprise, LATER)).await;
+    for below in ["", "/apps/dist"] {
+        let html = page(&server, &format!("{below}/install/acme/beta"), IPHONE).await;
+        assert!(html.contains(" href=\"/apps/dist/assets/style.css\""), "{html}");
+        assert!(html.contains("url=https%3A%2F%2Fexample%2Ecom%2Fapps%2Fdist%2Ff%2F"), "{html}");
+        assert!(!html.contains("=\"/assets") && !html.contains("=\"/artifacts"), "{html}");
+        let style = browse(&server, &format!("{below}/assets/style.css"), IPHONE).await;
+        assert_eq!(style.status(), StatusCode::OK);
+    }
+    let moved = browse(&server, "/apps/dist/download/acme/beta/ios", IPHONE).await;
+    let place = moved.headers()["location"].to_str().unwrap();
+    assert!(place.starts_with("/apps/dist/artifacts/acme/"), "{place}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_installation_is_one_use_of_its_link() {
     let server = TestServer::start_at(site()).await;
     publish(&server, "link", &Signer::new().app(Profile::Enterprise, LATER)).await;
