@@ -7,6 +7,7 @@ mod blocking;
 mod capability;
 pub mod cli;
 pub mod db;
+mod ending;
 pub mod faults;
 mod healthcheck;
 pub mod http;

@@ -9,6 +9,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use protocol::limits;
 
+use crate::ending::Ending;
 use crate::ops::install::counts;
 use crate::ops::refusals;
 use crate::{Server, http};
@@ -27,6 +28,7 @@ pub struct Listening {
     listener: TcpListener,
     address: SocketAddr,
     handle: Handle<SocketAddr>,
+    ending: Ending,
 }
 
 impl Listening {
@@ -38,7 +40,7 @@ impl Listening {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, handle: Handle::new() })
+        Ok(Self { listener, address, handle: Handle::new(), ending: Ending::default() })
     }
 
     /// Where it listens.
@@ -48,8 +50,11 @@ impl Listening {
 
     /// Ends [`Listening::serve`] gracefully: no new connection, requests in flight finish.
     pub fn stopper(&self) -> impl Fn() + Send + Sync + 'static + use<> {
-        let handle = self.handle.clone();
-        move || handle.graceful_shutdown(Some(GRACE))
+        let (handle, ending) = (self.handle.clone(), self.ending.clone());
+        move || {
+            ending.begin();
+            handle.graceful_shutdown(Some(GRACE));
+        }
     }
 
     /// Serves until it is stopped.
@@ -57,6 +62,7 @@ impl Listening {
     /// # Errors
     /// When the socket fails.
     pub async fn serve(self, server: Server) -> io::Result<()> {
+        let server = server.told_by(self.ending.clone());
         let service = http::router(server.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let mut serving = axum_server::from_tcp(self.listener)?.handle(self.handle);
         bound(serving.http_builder());

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp, TimestampRound, Unit};
 use objstore::{Digest, DirLock, LockError, Options, Store};
 
 use crate::db::{self, Database};
+use crate::ending::Ending;
 use crate::inspection::Inspector;
 use crate::keys::Keys;
 use crate::oidc::Issuers;
@@ -67,6 +68,7 @@ pub struct Server {
     pub(crate) stage_ttl: SignedDuration,
     pub(crate) counts: Arc<Counts>,
     pub(crate) site: Arc<Site>,
+    pub(crate) ending: Ending,
     _lock: Arc<DirLock>,
 }
 
@@ -134,6 +136,7 @@ impl Server {
             examined: Arc::default(),
             counts,
             site,
+            ending: Ending::default(),
             _lock: Arc::new(lock),
         })
     }
@@ -179,6 +182,11 @@ impl Server {
     /// Ends what [`Server::begin_examination`] began.
     pub(crate) fn end_examination(&self, digest: Digest) {
         self.examined.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest);
+    }
+
+    /// The same server, told of its end in this way.
+    pub(crate) fn told_by(self, ending: Ending) -> Self {
+        Self { ending, ..self }
     }
 
     /// The same server, reached from outside in this way.
