@@ -101,6 +101,7 @@ fn artifact(change: &ArtifactChange) -> Markup {
         details.change open[!change.facts.is_empty()] {
             summary {
                 (bits::state(if change.change.as_str() == "removed" { "warn" } else { "mute" }, change.change.as_str())) " "
+                @if let Some(old) = change.old.as_ref().filter(|old| old.filename != line.filename) { (old.filename) " → " }
                 strong { (line.filename) } " " (bits::platform(line.platform)) " " (line.arch) " "
                 span.muted { (bits::size(size.old)) " → " (bits::size(size.new)) " (" (bits::delta(size.old, size.new)) ")" }
             }
