@@ -143,8 +143,7 @@ async fn by_api(admin: &Client, first: &ReleaseManifest) {
     let body = json!({"channel": "beta", "note": "testers", "expires_in_seconds": 864_000, "max_uses": 5});
     let link: Link = read(admin.post(&paths::links(&acme()), &body).await).await;
     let _: Value = read(admin.request(Method::DELETE, &paths::link(&acme(), &link.id)).send().await.unwrap()).await;
-    let body =
-        json!({"kind": "github", "repository_id": 7, "owner_id": 8, "workflow": "release.yml", "channels": ["beta"]});
+    let body = json!({"kind": "github", "repository_id": 7, "owner_id": 8, "workflow": "release.yml", "ref": "refs/heads/main", "channels": ["beta"]});
     let publisher: Publisher = read(admin.post(&paths::publishers(&acme()), &body).await).await;
     let path = paths::publisher(&acme(), &publisher.id);
     let _: Value = read(admin.request(Method::DELETE, &path).send().await.unwrap()).await;
@@ -188,6 +187,7 @@ async fn by_console(browser: &Browser, first: &ReleaseManifest) {
         ("repository_id", "7"),
         ("owner_id", "8"),
         ("workflow", "release.yml"),
+        ("reference", "refs/heads/main"),
         ("channels", "beta"),
     ];
     let got = browser.act("/console/apps/acme/publishers", &fields).await;

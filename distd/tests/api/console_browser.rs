@@ -84,8 +84,8 @@ async fn a_release_managers_day_by_keyboard() {
         "gate.override",
         "channel.rollback",
         "channel.unpin",
-        "channel.rollback",
         "release.revoke",
+        "channel.rollback",
         "token.create",
         "token.revoke",
     ];
@@ -131,8 +131,7 @@ async fn furnish(server: &TestServer) {
     admin.create_app("empty", "token").await;
     let link = json!({"channel": "beta", "note": "testers in Graz", "max_uses": 50});
     let _: Value = read(admin.post(&paths::links(&acme), &link).await).await;
-    let publisher =
-        json!({"kind": "github", "repository_id": 7, "owner_id": 8, "workflow": "release.yml", "channels": ["beta"]});
+    let publisher = json!({"kind": "github", "repository_id": 7, "owner_id": 8, "workflow": "release.yml", "ref": "refs/heads/main", "channels": ["beta"]});
     let _: Value = read(admin.post(&paths::publishers(&acme), &publisher).await).await;
     let (old, part) = (release("0.9.0", &[("acme.bin", b"old")]), release("2.5.0", &[("acme-linux.bin", b"part")]));
     let _: Committed = read(admin.publish(&old, &[b"old"], None).await).await;

@@ -36,11 +36,12 @@ fn add_releases(db: &mut Connection, server: &TestServer, first: &ReleaseManifes
             notes: Some(format!("What is new in {number}")),
             ..first.clone()
         };
-        let (id, name, at) = (manifest.id(), manifest.name().to_string(), "2026-11-22T08:00:00.000Z");
+        let bytes = manifest.canonical_bytes();
+        let (id, name, at) = (Digest::of(&bytes), manifest.name().to_string(), "2026-11-22T08:00:00.000Z");
         let digits = id.to_string();
         let shard = server.data.path().join("objects").join(&digits[..2]);
         std::fs::create_dir_all(&shard).unwrap();
-        std::fs::write(shard.join(&digits), manifest.canonical_bytes()).unwrap();
+        std::fs::write(shard.join(&digits), bytes).unwrap();
         let parent_digits = parent.to_string();
         tx.prepare_cached(
             "INSERT INTO releases (app, id, name, version, build, parent, size_bytes, created_at, published_at, published_by)
