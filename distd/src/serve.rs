@@ -10,6 +10,7 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
 use protocol::limits;
 
+use crate::ending::Ending;
 use crate::ops::install::counts;
 use crate::ops::refusals;
 use crate::tls::Tls;
@@ -30,6 +31,7 @@ pub struct Listening {
     address: SocketAddr,
     handle: Handle<SocketAddr>,
     tls: Option<RustlsConfig>,
+    ending: Ending,
 }
 
 impl Listening {
@@ -41,7 +43,7 @@ impl Listening {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, handle: Handle::new(), tls: None })
+        Ok(Self { listener, address, handle: Handle::new(), tls: None, ending: Ending::default() })
     }
 
     /// Where it listens.
@@ -63,8 +65,11 @@ impl Listening {
 
     /// Ends [`Listening::serve`] gracefully: no new connection, requests in flight finish.
     pub fn stopper(&self) -> impl Fn() + Send + Sync + 'static + use<> {
-        let handle = self.handle.clone();
-        move || handle.graceful_shutdown(Some(GRACE))
+        let (handle, ending) = (self.handle.clone(), self.ending.clone());
+        move || {
+            ending.begin();
+            handle.graceful_shutdown(Some(GRACE));
+        }
     }
 
     /// Serves until it is stopped.
@@ -72,6 +77,7 @@ impl Listening {
     /// # Errors
     /// When the socket fails.
     pub async fn serve(self, server: Server) -> io::Result<()> {
+        let server = server.told_by(self.ending.clone());
         let outcome = self.serve_routes(http::router(server.clone())).await;
         refusals::flush(&server).await;
         counts::flush_at_end(&server).await;

@@ -11,6 +11,7 @@ use objstore::{Digest, DirLock, LockError, Options, Store};
 
 use crate::config::Setting;
 use crate::db::{self, Database};
+use crate::ending::Ending;
 use crate::inspection::Inspector;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
@@ -86,6 +87,7 @@ pub struct Server {
     reserve_bytes: u64,
     examined: Arc<Mutex<HashSet<Digest>>>,
     pub(crate) counts: Arc<Counts>,
+    pub(crate) ending: Ending,
     _lock: Arc<DirLock>,
 }
 
@@ -151,6 +153,7 @@ impl Server {
             reserve_bytes: options.reserve_bytes,
             examined: Arc::default(),
             counts: Arc::default(),
+            ending: Ending::default(),
             _lock: Arc::new(lock),
         })
     }
@@ -194,6 +197,11 @@ impl Server {
     /// Ends what [`Server::begin_examination`] began.
     pub(crate) fn end_examination(&self, digest: Digest) {
         self.examined.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest);
+    }
+
+    /// The same server, told of its end in this way.
+    pub(crate) fn told_by(self, ending: Ending) -> Self {
+        Self { ending, ..self }
     }
 }
 

@@ -30,6 +30,7 @@ pub mod fuzz;
 pub mod image;
 pub mod manifest;
 pub mod process;
+pub mod screenshots;
 pub mod server;
 pub mod store;
 pub mod test;

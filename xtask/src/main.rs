@@ -34,6 +34,8 @@ enum Task {
     Conform(xtask::conform::Options),
     /// Install what the tests open pages with
     Browser,
+    /// Take a picture of every screen of the console
+    Screenshots,
     /// Look for files that inspection does not bear
     Fuzz(xtask::fuzz::Options),
     /// Build the container image and prove a container of it
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Task::Crash(options) => xtask::crash::run(&options),
         Task::Conform(options) => xtask::conform::run(&options),
         Task::Browser => xtask::browser::run(),
+        Task::Screenshots => xtask::screenshots::run(),
         Task::Fuzz(options) => xtask::fuzz::run(&options),
         Task::Image(options) => xtask::image::run(&options),
     };

@@ -51,6 +51,12 @@ const LIST: &str = "SELECT seq, id, name, parent, size_bytes, published_at, publ
         (SELECT 1 FROM artifacts WHERE artifacts.app = ?1 AND release = releases.id AND platform = ?4))
     ORDER BY seq DESC LIMIT ?3";
 
+const SEARCH: &str = "SELECT seq, id, name, parent, size_bytes, published_at, published_by FROM releases
+    WHERE app = ?1 AND seq < ?2 AND (?4 IS NULL OR EXISTS
+        (SELECT 1 FROM artifacts WHERE artifacts.app = ?1 AND release = releases.id AND platform = ?4))
+    AND (instr(lower(name), ?5) > 0 OR substr(id, 1, length(?5)) = ?5 OR instr(lower(published_by), ?5) > 0)
+    ORDER BY seq DESC LIMIT ?3";
+
 const COLUMNS: &str = "seq, id, name, parent, size_bytes, published_at, published_by";
 
 /// Empties the index.
@@ -178,6 +184,26 @@ pub(crate) fn list(
     let mut statement = connection.prepare_cached(LIST)?;
     let before = before.map_or(i64::MAX, integer);
     statement.query_and_then(params![app.as_str(), before, limit, platform.map(Platform::as_str)], read)?.collect()
+}
+
+/// The bytes of all releases of each app.
+pub(crate) fn sizes(connection: &Connection) -> DbResult<Vec<(AppSlug, u64)>> {
+    let mut statement = connection.prepare_cached("SELECT app, sum(size_bytes) AS bytes FROM releases GROUP BY app")?;
+    statement.query_and_then([], |row| Ok((parse(row, "app")?, unsigned(row, "bytes")?)))?.collect()
+}
+
+/// Releases as [`list`] gives them, whose name has `text`, whose id begins with it, or whose publisher's name has it.
+pub(crate) fn search(
+    connection: &Connection,
+    app: &AppSlug,
+    before: Option<u64>,
+    (platform, text): (Option<Platform>, &str),
+    limit: u32,
+) -> DbResult<Vec<ReleaseRow>> {
+    let mut statement = connection.prepare_cached(SEARCH)?;
+    let before = before.map_or(i64::MAX, integer);
+    let platform = platform.map(Platform::as_str);
+    statement.query_and_then(params![app.as_str(), before, limit, platform, text.to_ascii_lowercase()], read)?.collect()
 }
 
 fn read(row: &Row<'_>) -> DbResult<ReleaseRow> {

@@ -38,6 +38,14 @@ pub(crate) fn find(connection: &Connection, secret_sha256: &Digest) -> DbResult<
     statement.query_row([secret_sha256.to_string()], |row| Ok(read(row))).optional()?.transpose()
 }
 
+/// Sessions that have not ended, newest first: all, or those of one token.
+pub(crate) fn list(connection: &Connection, token_id: Option<&str>, now: Timestamp) -> DbResult<Vec<SessionRow>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT * FROM sessions WHERE expires_at > ?1 AND (?2 IS NULL OR token_id = ?2) ORDER BY created_at DESC LIMIT 500",
+    )?;
+    statement.query_and_then(params![time(now), token_id], read)?.collect()
+}
+
 /// Removes a session; `false` where there is none.
 pub(crate) fn remove(tx: &Transaction<'_>, secret_sha256: &Digest) -> DbResult<bool> {
     let removed =

@@ -71,6 +71,34 @@ impl ApiError {
     }
 }
 
+/// What an error says, for a page that says it in its own way.
+pub(crate) struct Told {
+    pub(crate) status: StatusCode,
+    pub(crate) body: ErrorBody,
+    refused: Option<Refused>,
+    damaged: Option<Damaged>,
+}
+
+impl Told {
+    /// Leaves on the answer what the outermost layer looks for.
+    pub(crate) fn mark(self, response: &mut Response) {
+        *response.status_mut() = self.status;
+        if let Some(damaged) = self.damaged {
+            response.extensions_mut().insert(damaged);
+        }
+        if let Some(refused) = self.refused {
+            response.extensions_mut().insert(refused);
+        }
+    }
+}
+
+impl From<OpError> for Told {
+    fn from(error: OpError) -> Self {
+        let ApiError { status, body, refused, damaged, .. } = ApiError::from(error);
+        Self { status, body, refused, damaged }
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();

@@ -31,7 +31,7 @@ mod subpath;
 mod tokens;
 mod visitor;
 
-pub(crate) use error::Refused;
+pub(crate) use error::{Refused, Told};
 pub(crate) use objects::{Delivery, deliver};
 pub use openapi::document;
 pub use router::router;

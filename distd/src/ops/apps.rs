@@ -1,5 +1,7 @@
 //! Apps.
 
+use std::collections::HashMap;
+
 use protocol::AppSlug;
 use protocol::api::{App, Apps, AuditAction, CreateApp, UpdateApp};
 use protocol::scope::Need;
@@ -51,6 +53,21 @@ pub(crate) async fn list(server: &Server, caller: Caller) -> Result<Apps, OpErro
                 }
             }
             Ok(Apps { apps })
+        })
+        .await
+}
+
+/// All apps with the bytes of their releases, the largest first. Needs `admin`.
+pub(crate) async fn sizes(server: &Server, caller: Caller) -> Result<Vec<(App, u64)>, OpError> {
+    caller.require(Need::Admin)?;
+    server
+        .db
+        .read(move |connection| {
+            let sizes: HashMap<AppSlug, u64> = db::releases::sizes(connection)?.into_iter().collect();
+            let sized = |app: App| (sizes.get(&app.slug).copied().unwrap_or(0), app);
+            let mut apps: Vec<(u64, App)> = db::apps::list(connection)?.into_iter().map(sized).collect();
+            apps.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+            Ok(apps.into_iter().map(|(bytes, app)| (app, bytes)).collect())
         })
         .await
 }

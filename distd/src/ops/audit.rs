@@ -48,6 +48,12 @@ pub(crate) async fn list(server: &Server, caller: Caller, query: AuditQuery) -> 
         .await
 }
 
+/// Checks the whole chain, on one snapshot. Needs `admin`. A broken chain is no error: the summary has the faults.
+pub(crate) async fn chain(server: &Server, caller: Caller) -> Result<ChainSummary, OpError> {
+    caller.require(Need::Admin)?;
+    server.db.read(move |connection| Ok(db::audit::check(connection, None)?)).await
+}
+
 /// Checks the chain of a data directory, whether or not a server runs on it. Writes nothing.
 ///
 /// # Errors

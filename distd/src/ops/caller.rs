@@ -128,7 +128,8 @@ impl Caller {
         }
     }
 
-    pub(super) fn may(&self, need: Need<'_>) -> bool {
+    /// Whether one of the scopes is enough.
+    pub(crate) fn may(&self, need: Need<'_>) -> bool {
         self.scopes.iter().any(|scope| scope.allows(need))
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use objstore::{ReadError, Store};
 use protocol::api::{PageQuery, RefsAnswer, Release, ReleasePage, ShownRelease, Stay};
-use protocol::{AppRules, AppSlug, RefName, ReleaseId, ReleaseManifest, Revision, limits};
+use protocol::{AppRules, AppSlug, Platform, RefName, ReleaseId, ReleaseManifest, Revision, limits};
 use refs::sqlite::RefKind;
 use rusqlite::Connection;
 
@@ -54,6 +54,40 @@ pub(crate) async fn list(
         .read(move |connection| {
             let view = caller.view(connection, &app)?;
             let mut rows = db::releases::list(connection, &app, page.before, None, page.rows_and_one())?;
+            let next = page.cut(&mut rows, |row| row.seq);
+            Ok(ReleasePage { releases: view.describe_all(connection, &store, &app, rows, now)?, next })
+        })
+        .await
+}
+
+/// Which releases are looked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wanted {
+    /// Part of the name or of who published it, or the first digits of the id; nothing for all.
+    pub(crate) text: String,
+    /// With an artifact for this platform.
+    pub(crate) platform: Option<Platform>,
+    /// `next` of the page before.
+    pub(crate) after: Option<String>,
+    /// Rows, 1 to 500; 50 unless given.
+    pub(crate) limit: Option<u32>,
+}
+
+/// Releases of an app that a text leads to, newest first.
+pub(crate) async fn search(
+    server: &Server,
+    caller: Caller,
+    app: AppSlug,
+    wanted: Wanted,
+) -> Result<ReleasePage, OpError> {
+    let page = Page::parse(wanted.after.as_deref(), wanted.limit)?;
+    let (store, now) = (server.store.clone(), server.clock.now());
+    server
+        .db
+        .read(move |connection| {
+            let view = caller.view(connection, &app)?;
+            let asked = (wanted.platform, wanted.text.trim());
+            let mut rows = db::releases::search(connection, &app, page.before, asked, page.rows_and_one())?;
             let next = page.cut(&mut rows, |row| row.seq);
             Ok(ReleasePage { releases: view.describe_all(connection, &store, &app, rows, now)?, next })
         })

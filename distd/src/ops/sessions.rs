@@ -10,7 +10,8 @@ use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
 use protocol::Digest;
 use protocol::api::AuditAction;
-use rusqlite::Transaction;
+use protocol::scope::Need;
+use rusqlite::{Connection, Transaction};
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
@@ -102,6 +103,61 @@ pub(crate) async fn end(server: &Server, caller: Caller, secret: &str, csrf: &st
             let Some(session) = db::sessions::find(tx, &secret_sha256)? else { return Ok(()) };
             check_form(&session.csrf, &csrf)?;
             db::sessions::remove(tx, &secret_sha256)?;
+            record(tx, &caller, AuditAction::SessionEnd, &session, now)
+        })
+        .await
+}
+
+/// A session, as a list shows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Listed {
+    /// Names it: the first 12 digits of the SHA-256 of what its cookie holds.
+    pub(crate) id: String,
+    /// Its token.
+    pub(crate) token: String,
+    /// The name of that token.
+    pub(crate) actor: String,
+    pub(crate) created_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+}
+
+/// Sessions that work, newest first, at most 500: all of them for an administrator, those of their own token for anyone else.
+pub(crate) async fn list(server: &Server, caller: Caller) -> Result<Vec<Listed>, OpError> {
+    let now = server.clock.now();
+    server
+        .db
+        .read(move |connection| {
+            let mut listed = Vec::new();
+            for row in visible(connection, &caller, now)? {
+                let Some((token, _)) = db::tokens::find(connection, &row.token_id)? else { continue };
+                if Caller::holding(token.clone(), now).is_ok() {
+                    let (id, actor) = (row.secret_sha256.short(), token.name);
+                    let SessionRow { token_id: token, created_at, expires_at, .. } = row;
+                    listed.push(Listed { id, token, actor, created_at, expires_at });
+                }
+            }
+            Ok(listed)
+        })
+        .await
+}
+
+fn visible(connection: &Connection, caller: &Caller, now: Timestamp) -> Result<Vec<SessionRow>, OpError> {
+    if caller.may(Need::Admin) {
+        return Ok(db::sessions::list(connection, None, now)?);
+    }
+    let Some(own) = caller.token_id() else { return Err(OpError::Unauthenticated("this needs a token")) };
+    Ok(db::sessions::list(connection, Some(own), now)?)
+}
+
+/// Ends a session that [`list`] names. One that is not there is not in the list either, and stays so.
+pub(crate) async fn end_listed(server: &Server, caller: Caller, id: String) -> Result<(), OpError> {
+    let now = server.clock.now();
+    server
+        .db
+        .write(move |tx| {
+            let found = visible(tx, &caller, now)?.into_iter().find(|row| row.secret_sha256.short() == id);
+            let Some(session) = found else { return Ok(()) };
+            db::sessions::remove(tx, &session.secret_sha256)?;
             record(tx, &caller, AuditAction::SessionEnd, &session, now)
         })
         .await

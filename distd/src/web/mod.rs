@@ -1,5 +1,6 @@
 //! The pages that people open.
 
+mod console;
 mod files;
 mod install;
 mod language;
@@ -16,8 +17,8 @@ use tower_http::csrf::CsrfLayer;
 use crate::Server;
 
 /// Every page there is: its address, what it takes to see it, and who makes it.
-fn table() -> [(&'static str, &'static str, MethodRouter<Server>); 13] {
-    [
+fn table() -> Vec<(&'static str, &'static str, MethodRouter<Server>)> {
+    let mut pages = vec![
         ("/install/{app}/{channel}", "read:{app}", get(install::channel)),
         ("/install/{app}/r/{revision}", "read:{app}", get(install::release)),
         ("/download/{app}/{channel}/{platform}", "read:{app}", get(files::current)),
@@ -31,7 +32,9 @@ fn table() -> [(&'static str, &'static str, MethodRouter<Server>); 13] {
         ("/assets/style.css", "none", get(page::style)),
         ("/assets/page.js", "none", get(page::script)),
         ("/assets/icon.svg", "none", get(page::icon)),
-    ]
+    ];
+    pages.extend(console::table());
+    pages
 }
 
 /// The routes of all pages. What changes something is taken only from pages of this server.
@@ -51,7 +54,7 @@ fn own_origin(server: &Server) -> CsrfLayer {
 }
 
 /// The address of every page, and what it takes to see it: a scope, `link` for a capability in the path, `session` for a form
-/// of a session, or `none`.
+/// of a session, `token` for any token that works, `none`, or a word of its own where what it takes depends on more.
 pub fn pages() -> impl Iterator<Item = (&'static str, &'static str)> {
     table().into_iter().map(|(path, requires, _)| (path, requires))
 }

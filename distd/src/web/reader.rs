@@ -25,15 +25,20 @@ impl FromRequestParts<Server> for Reader {
 
     async fn from_request_parts(parts: &mut Parts, _: &Server) -> Result<Self, Infallible> {
         let query = parts.uri.query().unwrap_or_default();
-        let query: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let chosen = query.iter().find(|(name, _)| name == "lang").map(|(_, tag)| tag.as_str());
-        let accepted = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        let words = language::choose(chosen, accepted.unwrap_or_default());
-        Ok(Self { words, path: parts.uri.path().to_owned(), query, headers: parts.headers.clone() })
+        let query = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        Ok(Self::of(&parts.headers, parts.uri.path().to_owned(), query))
     }
 }
 
 impl Reader {
+    /// Who has these headers, at the page of this path.
+    pub(super) fn of(headers: &HeaderMap, path: String, query: Vec<(String, String)>) -> Self {
+        let chosen = query.iter().find(|(name, _)| name == "lang").map(|(_, tag)| tag.as_str());
+        let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        let words = language::choose(chosen, accepted.unwrap_or_default());
+        Self { words, path, query, headers: headers.clone() }
+    }
+
     /// A value of the query.
     pub(super) fn asked(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())

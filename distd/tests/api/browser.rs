@@ -17,18 +17,18 @@ use crate::ipas::{Profile, Signer};
 const ANDROID: &str =
     "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile Safari/537.36";
 const MAC: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15";
-const LINUX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0";
+pub(crate) const LINUX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0";
 const WECHAT: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.53";
 
 const NOTES: &str = "# Fix login on iOS 18\n\nThe app *keeps* you signed in, and:\n\n- opens links from `acme://`\n- is half as large\n\n| system | size |\n|---|---|\n| iOS | 48 MiB |\n";
 
-const APK: &[u8] = include_bytes!("../../../fixtures/ContactManager.apk");
-const DMG: &[u8] = include_bytes!("../../../fixtures/dmgwiz-zlib.dmg");
-const DEB: &[u8] = include_bytes!("../../../fixtures/ripgrep_13.0.0-4+b2_amd64.deb");
-const EXE: &[u8] = include_bytes!("../../../fixtures/notifu64.exe");
+pub(crate) const APK: &[u8] = include_bytes!("../../../fixtures/ContactManager.apk");
+pub(crate) const DMG: &[u8] = include_bytes!("../../../fixtures/dmgwiz-zlib.dmg");
+pub(crate) const DEB: &[u8] = include_bytes!("../../../fixtures/ripgrep_13.0.0-4+b2_amd64.deb");
+pub(crate) const EXE: &[u8] = include_bytes!("../../../fixtures/notifu64.exe");
 
 /// A release for every system.
-fn manifest(ipa: &[u8]) -> ReleaseManifest {
+pub(crate) fn manifest(ipa: &[u8]) -> ReleaseManifest {
     let files =
         [("Acme.ipa", ipa), ("acme.apk", APK), ("Acme.dmg", DMG), ("acme_2.4_amd64.deb", DEB), ("Acme-setup.exe", EXE)];
     let mut manifest = release("2.4.0", &files);
@@ -80,14 +80,14 @@ fn pages() -> Value {
 }
 
 /// Where `cargo xtask browser` puts what drives Chromium.
-fn modules() -> PathBuf {
+pub(crate) fn modules() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/browser/node_modules");
     assert!(folder.join("axe-core").exists(), "{} is not there: run `cargo xtask browser` first", folder.display());
     folder
 }
 
-fn drive(config: &Value) -> Value {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/browser.cjs");
+pub(crate) fn drive(script: &str, config: &Value) -> Value {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api").join(script);
     let mut node = Command::new("node")
         .arg(script)
         .env("NODE_PATH", modules())
@@ -125,7 +125,7 @@ async fn pages_stand_in_a_browser_and_the_button_downloads_the_file() {
             "pages": pages(),
             "download": {"url": format!("{}/install/secret/beta", plain.url), "agent": LINUX, "token": token.token},
         });
-        move || drive(&config)
+        move || drive("browser.cjs", &config)
     });
     let found = found.await.unwrap();
     for page in found["pages"].as_array().unwrap() {

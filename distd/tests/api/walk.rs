@@ -253,6 +253,7 @@ async fn every_page_answers_as_its_declared_requirement_says() {
             ("platform", "linux"),
             ("arch", "x86_64"),
             ("release", "1.0"),
+            ("device", "mac"),
         ];
         values.iter().fold(template.to_owned(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value))
     };
@@ -266,6 +267,19 @@ async fn every_page_answers_as_its_declared_requirement_says() {
             "none" => assert_eq!(ask(&anyone, &link, &file).await.status(), StatusCode::OK, "{template}"),
             // Only a form that carries what the session's pages carry gets there: `install.rs`.
             "session" => assert_eq!(ask(&anyone, &link, &file).await.status(), StatusCode::METHOD_NOT_ALLOWED),
+            "token" => {
+                assert_refused(ask(&anyone, &link, &file).await, &[401], template).await;
+                let holder = world.with_scope("read:other").await;
+                assert_eq!(ask(&holder, &link, &file).await.status(), StatusCode::OK, "{template}");
+            }
+            // Without the revision that the address has to ask for, there is nothing to promote; the files have no icon.
+            "promotion" | "icon" => {
+                assert_refused(ask(&anyone, &link, &file).await, &[401], &address(template, &link, &file)).await;
+                let right = ask(&world.server.admin(), &link, &file).await.status();
+                assert!(right == StatusCode::BAD_REQUEST || right == StatusCode::NOT_FOUND, "{template}: {right}");
+            }
+            // Whose name changes with what is in it: `console.rs`.
+            "asset" => assert_eq!(ask(&anyone, &link, &file).await.status(), StatusCode::NOT_FOUND),
             "link" => {
                 let right = ask(&anyone, &link, &file).await.status();
                 assert!(right.is_success() || right.is_redirection(), "{template}: {right}");

@@ -4,7 +4,7 @@
 //! The page is whole without script, and small.
 
 mod device;
-mod notes;
+pub(super) mod notes;
 mod platforms;
 mod qr;
 mod sheet;

@@ -11,15 +11,15 @@ const PAGE_BYTES: usize = 12 * 1024;
 
 /// Notes as they stand on a page.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Notes {
+pub(in crate::web) struct Notes {
     /// The HTML.
-    pub(super) html: String,
+    pub(in crate::web) html: String,
     /// Whether something was left out for their length.
-    pub(super) is_cut: bool,
+    pub(in crate::web) is_cut: bool,
 }
 
 /// The beginning of the notes, as much as a small page takes.
-pub(super) fn beginning(markdown: &str) -> Notes {
+pub(in crate::web) fn beginning(markdown: &str) -> Notes {
     let mut text = markdown;
     loop {
         let html = render(text);
