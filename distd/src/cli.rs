@@ -22,8 +22,10 @@ use crate::healthcheck::Healthcheck;
 use crate::inspection::worker::{self, Worker};
 use crate::ops::care::schedule;
 use crate::ops::reindex::{self, Reindexed};
+use crate::ops::webhooks::queue;
 use crate::ops::{audit, staging, tokens};
 use crate::server::make_directories;
+use crate::webhooks::{Reach, Sender};
 use crate::{Clock, Handover, Inspector, Listening, Server, Site, http, ownership};
 
 /// The dist server: git for releases.
@@ -98,6 +100,10 @@ struct Serve {
     /// How the log on stderr is written.
     #[arg(long, env = "DISTD_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
+    /// Let webhooks go to private addresses too, and over plain http: to this machine and to its network. Whoever administers an app
+    /// chooses these addresses.
+    #[arg(long, env = "DISTD_WEBHOOK_ALLOW_PRIVATE")]
+    webhook_allow_private: bool,
     #[command(flatten)]
     caring: care::Caring,
 }
@@ -225,11 +231,13 @@ impl Serve {
     async fn serve(self) -> Result<()> {
         let options = Options { reserve_bytes: self.reserve_mib * 1024 * 1024 };
         let site = self.site();
+        let reach = if self.webhook_allow_private { Reach::Anywhere } else { Reach::Public };
         let server = Server::open(&self.data.data, options, Clock::system(), Inspector::of_this_program()?)
             .map_err(|error| ownership::explain(error, &self.data.data))?
             .with_policy(self.caring.policy())
             .keep_stages(self.stage_ttl.try_into()?)
-            .at(site);
+            .at(site)
+            .with_webhooks(Sender::new(reach));
         staging::expire(&server).await?;
         let listening = Listening::bind(self.listen).with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listening.address();
@@ -245,7 +253,8 @@ impl Serve {
         });
         print(&format!("listening on http://{address}\n"))?;
         tracing::info!(%address, data = %self.data.data.display(), "serving");
-        let tasks = schedule::start(&server, self.caring.schedule());
+        let mut tasks = schedule::start(&server, self.caring.schedule());
+        tasks.push(tokio::spawn(queue::run(server.clone())));
         listening.serve(server).await.context("the server failed")?;
         tasks.iter().for_each(tokio::task::JoinHandle::abort);
         tracing::info!("stopped");

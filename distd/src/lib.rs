@@ -20,6 +20,7 @@ pub mod server;
 pub mod site;
 mod throttle;
 pub mod web;
+pub mod webhooks;
 
 pub use inspection::Inspector;
 pub use serve::Listening;

@@ -21,6 +21,7 @@ use crate::ops::refusals::Refusals;
 use crate::ops::staging::DEFAULT_TTL;
 use crate::ops::tokens::TokenUses;
 use crate::site::Site;
+use crate::webhooks::Sender;
 
 /// Directories of the data directory that are there from the start, for people to put things into.
 const DIRECTORIES: &[&str] = &["backups", "config", "logs"];
@@ -67,6 +68,7 @@ pub struct Server {
     pub(crate) stage_ttl: SignedDuration,
     pub(crate) counts: Arc<Counts>,
     pub(crate) site: Arc<Site>,
+    pub(crate) webhooks: Arc<Sender>,
     _lock: Arc<DirLock>,
 }
 
@@ -116,7 +118,7 @@ impl Server {
         let issuers = Issuers::new(clock.clone());
         let (attempts, refusals) = (Arc::new(Attempts::new()), Arc::new(Refusals::new()));
         let uses = TokenUses::default();
-        let (counts, site) = (Arc::default(), Arc::default());
+        let (counts, site, webhooks) = (Arc::default(), Arc::default(), Arc::default());
         Ok(Self {
             db,
             store,
@@ -134,6 +136,7 @@ impl Server {
             examined: Arc::default(),
             counts,
             site,
+            webhooks,
             _lock: Arc::new(lock),
         })
     }
@@ -148,6 +151,12 @@ impl Server {
     #[must_use]
     pub fn keep_stages(self, stage_ttl: SignedDuration) -> Self {
         Self { stage_ttl, ..self }
+    }
+
+    /// The same server, which sends webhooks with this.
+    #[must_use]
+    pub fn with_webhooks(self, sender: Sender) -> Self {
+        Self { webhooks: Arc::new(sender), ..self }
     }
 
     /// What gc works on.

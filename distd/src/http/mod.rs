@@ -28,6 +28,7 @@ mod router;
 mod staging;
 mod tokens;
 mod visitor;
+mod webhooks;
 
 pub(crate) use error::Refused;
 pub(crate) use objects::{Delivery, deliver};

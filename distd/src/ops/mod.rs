@@ -39,6 +39,7 @@ pub mod staging;
 pub mod tokens;
 pub(crate) mod upload;
 mod view;
+pub mod webhooks;
 
 pub use caller::Caller;
 pub use error::OpError;

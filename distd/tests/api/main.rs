@@ -33,3 +33,4 @@ mod shutdown;
 mod staging;
 mod tokens;
 mod walk;
+mod webhooks;
