@@ -1,6 +1,7 @@
 //! The command line of `distd`.
 
 mod care;
+mod man;
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -54,6 +55,7 @@ enum Command {
     Gc(care::Gc),
     Backup(care::Backup),
     Restore(care::Restore),
+    Man(man::Man),
     /// Print the OpenAPI 3.1 document of the API.
     Openapi,
     /// Print the steps at which a crash test can end the process.
@@ -201,6 +203,7 @@ impl Cli {
             Command::Reindex(reindex) => reindex.run(),
             Command::InspectWorker(worker) => worker.run(),
             Command::Healthcheck(check) => check.run(),
+            Command::Man(man) => man.run(),
             Command::Openapi => print(&(http::document().to_pretty_json()? + "\n")),
             #[cfg(debug_assertions)]
             Command::FaultSteps => {

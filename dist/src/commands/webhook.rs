@@ -34,7 +34,7 @@ pub(crate) enum WebhookCommand {
 pub(crate) struct CreateArgs {
     /// The app
     app: String,
-    /// Where it is sent: an https address, or mailto:MAILBOX with --format mail
+    /// Where it is sent: an https address
     url: String,
     /// What it is told of. Repeatable, or separated by commas [default: everything]
     ///
@@ -42,7 +42,7 @@ pub(crate) struct CreateArgs {
     /// channel.unpin.
     #[arg(long = "event", value_name = "EVENT", value_delimiter = ',')]
     events: Vec<WebhookEvent>,
-    /// How it is written: json, slack, teams, discord, feishu or mail
+    /// How it is written: json, slack, teams, discord or feishu
     #[arg(long, value_name = "FORMAT", default_value_t = WebhookFormat::Json)]
     format: WebhookFormat,
 }
@@ -274,7 +274,12 @@ mod tests {
         };
         let since = at("2026-11-17T12:00:00Z");
         let webhooks = vec![webhook(None, None), webhook(since, None), webhook(since, at("2026-11-22T11:00:00Z"))];
-        insta::assert_snapshot!(render_list(&look(), &Webhooks { webhooks }), @"");
+        insta::assert_snapshot!(render_list(&look(), &Webhooks { webhooks }), @r"
+        id        format  state                     events                        address                       made
+        hq2x7m4a  json    works                     channel.move, release.revoke  https://ci.example.com/hooks  7 days ago by ana
+        hq2x7m4a  json    failing since 5 days ago  channel.move, release.revoke  https://ci.example.com/hooks  7 days ago by ana
+        hq2x7m4a  json    given up 1 hour ago       channel.move, release.revoke  https://ci.example.com/hooks  7 days ago by ana
+        ");
     }
 
     #[test]
@@ -299,6 +304,12 @@ mod tests {
             delivery(1, DeliveryState::Failed, None, Some("cannot connect: Connection refused"), None),
         ];
         let page = DeliveryPage { deliveries, next: Some("1".to_owned()) };
-        insta::assert_snapshot!(render_deliveries(&look(), &page), @"");
+        insta::assert_snapshot!(render_deliveries(&look(), &page), @r"
+        delivery  event         queued      state      attempts  last                                next
+        3         channel.move  1 hour ago  delivered  1         answered 204 in 31 ms
+        2         channel.move  1 hour ago  waiting    1         answered 500                        in 5 minutes
+        1         channel.move  1 hour ago  failed     1         cannot connect: Connection refused
+        More: --after 1
+        ");
     }
 }

@@ -6,7 +6,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use protocol::api::WebhookFormat;
 use protocol::limits;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
@@ -28,37 +27,15 @@ impl Reach {
     }
 }
 
-/// Where a webhook is sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Target {
-    /// An http or https address.
-    Http(Url),
-    /// A mailbox.
-    Mail(String),
-}
-
 /// Reads the address of a webhook, and says what is wrong with it.
 ///
 /// # Errors
 /// A sentence for who made it.
-pub(crate) fn parse_target(text: &str, format: WebhookFormat, reach: Reach) -> Result<Target, String> {
+pub(crate) fn parse_url(text: &str, reach: Reach) -> Result<Url, String> {
     if text.len() > limits::WEBHOOK_URL_BYTES {
         return Err(format!("an address has at most {} bytes", limits::WEBHOOK_URL_BYTES));
     }
     let url = Url::parse(text).map_err(|error| format!("the address of a webhook is a whole URL: {error}"))?;
-    if url.scheme() == "mailto" {
-        let mailbox = url.path();
-        return match (format, is_mailbox(mailbox) && url.query().is_none()) {
-            (WebhookFormat::Mail, true) => Ok(Target::Mail(mailbox.to_owned())),
-            (WebhookFormat::Mail, false) => {
-                Err("write mailto: and one mailbox, such as mailto:qa@example.com".to_owned())
-            }
-            _ => Err("mailto: needs the format mail".to_owned()),
-        };
-    }
-    if format == WebhookFormat::Mail {
-        return Err("the format mail needs an address such as mailto:qa@example.com".to_owned());
-    }
     match (url.scheme(), reach) {
         ("https", _) | ("http", Reach::Anywhere) => {}
         ("http", Reach::Public) => {
@@ -73,13 +50,7 @@ pub(crate) fn parse_target(text: &str, format: WebhookFormat, reach: Reach) -> R
         return Err("an address with a # is not taken".to_owned());
     }
     check_host(&url, reach)?;
-    Ok(Target::Http(url))
-}
-
-/// A name in front of the one `@`, a domain behind it, nothing that mail or its headers could read as more.
-fn is_mailbox(text: &str) -> bool {
-    let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || ".+-_".contains(c));
-    text.split_once('@').is_some_and(|(name, domain)| plain(name) && plain(domain))
+    Ok(url)
 }
 
 /// A number is looked at right here, since nothing resolves it later.
@@ -243,12 +214,11 @@ mod tests {
 
     #[test]
     fn an_address_is_checked_before_it_is_taken() {
-        let check = |text: &str, format: WebhookFormat, reach: Reach, expect: bool| {
-            let found = parse_target(text, format, reach);
-            assert_eq!(found.is_ok(), expect, "{text} {format} {reach:?}: {found:?}");
+        let check = |text: &str, reach: Reach, expect: bool| {
+            let found = parse_url(text, reach);
+            assert_eq!(found.is_ok(), expect, "{text} {reach:?}: {found:?}");
         };
-        let json = WebhookFormat::Json;
-        check("https://ci.example.com/hooks?a=b", json, Reach::Public, true);
+        check("https://ci.example.com/hooks?a=b", Reach::Public, true);
         for private in [
             "https://127.0.0.1/",
             "https://[::1]/",
@@ -260,8 +230,8 @@ mod tests {
             "https://169.254.169.254/latest/",
             "http://ci.example.com/",
         ] {
-            check(private, json, Reach::Public, false);
-            check(private, json, Reach::Anywhere, true);
+            check(private, Reach::Public, false);
+            check(private, Reach::Anywhere, true);
         }
         for never in [
             "ci.example.com",
@@ -270,15 +240,8 @@ mod tests {
             "https://a:b@example.com/",
             "https://example.com/#a",
         ] {
-            check(never, json, Reach::Anywhere, false);
+            check(never, Reach::Anywhere, false);
         }
-        check(&format!("https://example.com/{}", "a".repeat(2048)), json, Reach::Anywhere, false);
-        let mail = WebhookFormat::Mail;
-        check("mailto:qa@example.com", mail, Reach::Public, true);
-        check("mailto:qa@example.com", json, Reach::Public, false);
-        check("https://example.com/", mail, Reach::Public, false);
-        for never in ["mailto:qa", "mailto:a@b?subject=x", "mailto:a@b,c@d", "mailto:a@b%0ac", "mailto:@b"] {
-            check(never, mail, Reach::Public, false);
-        }
+        check(&format!("https://example.com/{}", "a".repeat(2048)), Reach::Anywhere, false);
     }
 }

@@ -11,9 +11,7 @@ const TEXT_CHARS: usize = 1_500;
 /// The body of a webhook.
 pub(crate) fn body(format: WebhookFormat, payload: &WebhookPayload) -> Value {
     match format {
-        WebhookFormat::Json | WebhookFormat::Mail => {
-            serde_json::to_value(payload).expect("a payload has string keys only")
-        }
+        WebhookFormat::Json => serde_json::to_value(payload).expect("a payload has string keys only"),
         WebhookFormat::Slack => slack(payload),
         WebhookFormat::Teams => teams(payload),
         WebhookFormat::Discord => discord(payload),

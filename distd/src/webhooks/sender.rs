@@ -9,7 +9,7 @@ use protocol::limits;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use url::Url;
 
-use super::address::{Reach, Resolver, Target, parse_target};
+use super::address::{Reach, Resolver, parse_url};
 use super::reply::{Reply, Verdict, judge, retry_after};
 use super::{format, sign};
 use crate::db::webhooks::{Attempt, Signing};
@@ -47,11 +47,8 @@ impl Sender {
         let begun = Instant::now();
         let attempt = async {
             // It was checked when it was made; the server may have been told less since.
-            let target = parse_target(&signing.webhook.url, signing.webhook.format, self.reach)?;
-            match target {
-                Target::Http(url) => self.post(&url, signing, message, payload, at).await,
-                Target::Mail(_) => Err("this server sends no mail".to_owned()),
-            }
+            let url = parse_url(&signing.webhook.url, self.reach)?;
+            self.post(&url, signing, message, payload, at).await
         };
         let outcome = tokio::time::timeout(ANSWER_TIMEOUT, attempt).await;
         let outcome = outcome.unwrap_or_else(|_| Err(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs())));

@@ -41,8 +41,6 @@ words! {
         Discord = "discord",
         /// A message for Feishu's and Lark's custom bots.
         Feishu = "feishu",
-        /// A mail. The address is `mailto:`.
-        Mail = "mail",
     }
 }
 
@@ -116,7 +114,7 @@ pub struct WebhookData {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateWebhook {
-    /// Where it is sent: an https address, or `mailto:` with the format `mail`.
+    /// Where it is sent: an https address.
     #[schema(example = "https://ci.example.com/hooks/dist")]
     pub url: String,
     /// What it is told of; everything unless given.

@@ -36,7 +36,7 @@ pub(crate) async fn create(
 ) -> Result<CreatedWebhook, OpError> {
     caller.require(Need::AdminApp(&app))?;
     let events = chosen(&wanted.events)?;
-    address::parse_target(&wanted.url, wanted.format, server.webhooks.reach()).map_err(OpError::WebhookInvalid)?;
+    address::parse_url(&wanted.url, server.webhooks.reach()).map_err(OpError::WebhookInvalid)?;
     let mut id = [0; 5];
     getrandom::fill(&mut id).expect("the system has a source of random bytes");
     let webhook = Webhook {
