@@ -47,8 +47,8 @@ pub(super) fn make(folder: &Path, compression: Compression) -> Result<Option<Pat
 fn check(package: &Path) -> Result<()> {
     let contents = process::read(Command::new("dpkg-deb").arg("--contents").arg(package))?;
     for (mode, path) in HOLDS {
-        let has =
-            |line: &str| line.starts_with(mode) && line.ends_with(&format!(" {path}")) && line.contains(" root/root ");
+        let is_roots = |line: &str| line.contains(" 0/0 ") || line.contains(" root/root ");
+        let has = |line: &str| line.starts_with(mode) && line.ends_with(&format!(" {path}")) && is_roots(line);
         ensure!(contents.lines().any(has), "{} has no {path} with {mode}:\n{contents}", package.display());
     }
     let control = process::read(Command::new("dpkg-deb").arg("--info").arg(package))?;
