@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::client::RetryPolicy;
 use crate::commands::{
     app, audit, bisect, channels, check, ci, completions, diff, fsck, gc, generate, init, inspect, link, log, man,
-    notes, pin, promote, publisher, pull, push, reflog, revoke, rollback, show, token, whoami,
+    notes, pin, promote, publisher, pull, push, reflog, revoke, rollback, show, token, webhook, whoami,
 };
 
 /// Git for releases: push artifacts, move channels, pull them back
@@ -114,6 +114,9 @@ pub(crate) enum Command {
     /// Add, list and remove trusted publishers: pipelines that may publish without a secret
     #[command(subcommand)]
     Publisher(publisher::PublisherCommand),
+    /// Webhooks: tell other programs and chats what happens to an app
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     Whoami(whoami::WhoamiArgs),
     Audit(audit::AuditArgs),
     Fsck(fsck::FsckArgs),

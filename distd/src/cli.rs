@@ -3,6 +3,7 @@
 mod care;
 mod config;
 mod log;
+mod man;
 mod serve;
 
 use std::ffi::OsString;
@@ -59,6 +60,7 @@ enum Command {
     Gc(care::Gc),
     Backup(care::Backup),
     Restore(care::Restore),
+    Man(man::Man),
     /// Print the OpenAPI 3.1 document of the API.
     Openapi,
     /// Print the steps at which a crash test can end the process.
@@ -197,6 +199,7 @@ impl Cli {
             Command::Reindex(reindex) => reindex.run(),
             Command::InspectWorker(worker) => worker.run(),
             Command::Healthcheck(check) => check.run(),
+            Command::Man(man) => man.run(),
             Command::Openapi => print(&(http::document().to_pretty_json()? + "\n")),
             #[cfg(debug_assertions)]
             Command::FaultSteps => {

@@ -28,6 +28,7 @@ pub const STEPS: &[&str] = &[
     "migrate.commit",
     "migrate.committed",
     "quarantine.record",
+    "webhook.send",
 ];
 
 /// Reads the variable and installs what it says.

@@ -26,6 +26,7 @@ pub mod site;
 mod throttle;
 pub mod tls;
 pub mod web;
+pub mod webhooks;
 
 pub use inspection::Inspector;
 pub use serve::Listening;

@@ -24,6 +24,7 @@ use crate::ops::refusals::Refusals;
 use crate::ops::staging::DEFAULT_TTL;
 use crate::ops::tokens::TokenUses;
 use crate::site::Site;
+use crate::webhooks::Sender;
 
 /// Directories of the data directory that are there from the start, for people to put things into.
 const DIRECTORIES: &[&str] = &["backups", "config", "logs"];
@@ -88,6 +89,7 @@ pub struct Server {
     examined: Arc<Mutex<HashSet<Digest>>>,
     pub(crate) counts: Arc<Counts>,
     pub(crate) ending: Ending,
+    pub(crate) webhooks: Arc<Sender>,
     _lock: Arc<DirLock>,
 }
 
@@ -154,6 +156,7 @@ impl Server {
             examined: Arc::default(),
             counts: Arc::default(),
             ending: Ending::default(),
+            webhooks: Arc::default(),
             _lock: Arc::new(lock),
         })
     }
@@ -166,6 +169,12 @@ impl Server {
     /// Tells it anew. Requests in flight go on as they began.
     pub fn change(&self, settings: Settings) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    /// The same server, which sends webhooks with this.
+    #[must_use]
+    pub fn with_webhooks(self, sender: Sender) -> Self {
+        Self { webhooks: Arc::new(sender), ..self }
     }
 
     /// What gc works on.

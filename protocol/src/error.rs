@@ -153,6 +153,8 @@ codes! {
         RulesInvalid = "rules_invalid",
         /// The rule of a trusted publisher is not valid.
         PublisherInvalid = "publisher_invalid",
+        /// A webhook's address or events are not valid, or the app has too many.
+        WebhookInvalid = "webhook_invalid",
     }
     Denied {
         /// No credential was sent, or one that is unknown, expired or revoked.
@@ -217,6 +219,10 @@ codes! {
         ReleaseExpired = "release_expired",
         /// The app has no such trusted publisher.
         PublisherNotFound = "publisher_not_found",
+        /// The app has no such webhook.
+        WebhookNotFound = "webhook_not_found",
+        /// The webhook has no such delivery.
+        DeliveryNotFound = "delivery_not_found",
     }
     Conflict {
         /// The app exists already.
@@ -267,6 +273,8 @@ codes! {
         Unavailable = "unavailable",
         /// The issuer of an identity token cannot be asked for its keys.
         OidcIssuerUnavailable = "oidc_issuer_unavailable",
+        /// A webhook did not arrive where it was sent.
+        WebhookUndelivered = "webhook_undelivered",
         /// The server's copy of the object is damaged or lost; the next push of it, or a repair, brings it back.
         ObjectDamaged = "object_damaged",
         /// The server's disk fails, is read-only, or its database is busy.

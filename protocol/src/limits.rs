@@ -39,6 +39,21 @@ pub const PUBLISHER_TEXT_BYTES: usize = 512;
 /// Claims that a trusted publisher's rule names, and channels that it may move.
 pub const PUBLISHER_ITEMS: usize = 32;
 
+/// Webhooks of one app.
+pub const WEBHOOKS: usize = 32;
+
+/// The address of a webhook, in bytes.
+pub const WEBHOOK_URL_BYTES: usize = 2048;
+
+/// Deliveries of one webhook that are kept; the oldest go first, sent or not.
+pub const WEBHOOK_DELIVERIES: u32 = 1_000;
+
+/// For how many days a delivery is kept that is not waiting.
+pub const WEBHOOK_DELIVERY_DAYS: u32 = 30;
+
+/// What is kept of a webhook's answer, in bytes.
+pub const WEBHOOK_ANSWER_BYTES: usize = 512;
+
 /// A pipeline's identity token, in bytes.
 pub const IDENTITY_TOKEN_BYTES: usize = 16 * 1024;
 

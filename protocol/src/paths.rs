@@ -85,6 +85,31 @@ pub fn publisher(app: &AppSlug, id: &str) -> String {
     format!("{APPS}/{app}/publishers/{}", segment(id))
 }
 
+/// The webhooks of an app; where they are made.
+pub fn webhooks(app: &AppSlug) -> String {
+    format!("{APPS}/{app}/webhooks")
+}
+
+/// One webhook.
+pub fn webhook(app: &AppSlug, id: &str) -> String {
+    format!("{APPS}/{app}/webhooks/{}", segment(id))
+}
+
+/// Where a webhook is tested.
+pub fn test_webhook(app: &AppSlug, id: &str) -> String {
+    format!("{}/test", webhook(app, id))
+}
+
+/// The deliveries of a webhook.
+pub fn deliveries(app: &AppSlug, id: &str) -> String {
+    format!("{}/deliveries", webhook(app, id))
+}
+
+/// Where a delivery is sent again.
+pub fn redeliver(app: &AppSlug, id: &str, delivery: u64) -> String {
+    format!("{}/{delivery}/redeliver", deliveries(app, id))
+}
+
 /// What inspection read out of an object.
 pub fn report(app: &AppSlug, digest: &Digest) -> String {
     format!("{APPS}/{app}/reports/{digest}")

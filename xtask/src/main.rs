@@ -40,6 +40,8 @@ enum Task {
     Fuzz(xtask::fuzz::Options),
     /// Build the container image and prove a container of it
     Image(xtask::image::Options),
+    /// Build the release archive and the Debian package
+    Dist(xtask::package::Options),
 }
 
 fn main() -> ExitCode {
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Task::Screenshots => xtask::screenshots::run(),
         Task::Fuzz(options) => xtask::fuzz::run(&options),
         Task::Image(options) => xtask::image::run(&options),
+        Task::Dist(options) => xtask::package::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

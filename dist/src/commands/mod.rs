@@ -29,6 +29,7 @@ pub(crate) mod rollback;
 mod rules;
 pub(crate) mod show;
 pub(crate) mod token;
+pub(crate) mod webhook;
 pub(crate) mod whoami;
 
 use std::str::FromStr;
@@ -69,6 +70,7 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<(), CliEr
         Command::Link(command) => link::run(command, session).await,
         Command::Token(command) => token::run(command, session).await,
         Command::Publisher(command) => publisher::run(command, session).await,
+        Command::Webhook(command) => webhook::run(command, session).await,
         Command::Whoami(_) => whoami::run(session).await,
         Command::Audit(args) => audit::run(args, session).await,
         Command::Fsck(args) => fsck::run(args, session).await,

@@ -18,9 +18,11 @@ use super::{Cli, Command, Data, eprint, parse_duration, print};
 use crate::config::{RELOADED, Setting};
 use crate::exit::{self, Ended, Exit};
 use crate::ops::care::schedule;
+use crate::ops::webhooks::queue;
 use crate::ops::{audit, staging, tokens};
 use crate::proxies::Network;
 use crate::tls::Tls;
+use crate::webhooks::{Reach, Sender};
 use crate::{Clock, Handover, Inspector, Listening, Server, Settings, Site, ownership};
 
 /// How far the clock may be behind the newest audit event.
@@ -66,6 +68,10 @@ pub(super) struct Serve {
     /// Answer /metrics at this address too, without a token: for a network that only the monitoring reaches.
     #[arg(long, value_name = "ADDR", env = "DISTD_METRICS_LISTEN")]
     metrics_listen: Option<SocketAddr>,
+    /// Let webhooks go to private addresses too, and over plain http: to this machine and to its network. Whoever
+    /// administers an app chooses these addresses.
+    #[arg(long, env = "DISTD_WEBHOOK_ALLOW_PRIVATE")]
+    webhook_allow_private: bool,
     /// Start although the clock is far behind the newest audit event.
     #[arg(long, env = "DISTD_ACCEPT_CLOCK")]
     accept_clock: bool,
@@ -145,6 +151,7 @@ impl Serve {
         print(&format!("listening on {url}\n"))?;
         tracing::info!(%url, data = %self.data.data.display(), "serving");
         let mut tasks = schedule::start(&server, self.caring.clone().schedule());
+        tasks.push(tokio::spawn(queue::run(server.clone())));
         tasks.extend(tls.clone().map(|tls| tokio::spawn(tls.follow())));
         tasks.push(tokio::spawn(reload_on_signal(self, server.clone(), log, tls)));
         listening.serve(server).await.context("the server failed")?;
@@ -161,7 +168,8 @@ impl Serve {
             Ended::new(code, ownership::explain(error, &self.data.data))
         })?;
         server.change(self.settings()?);
-        Ok(server)
+        let reach = if self.webhook_allow_private { Reach::Anywhere } else { Reach::Public };
+        Ok(server.with_webhooks(Sender::new(reach)))
     }
 }
 

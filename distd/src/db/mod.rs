@@ -22,6 +22,7 @@ pub(crate) mod revocations;
 pub(crate) mod sessions;
 pub(crate) mod stages;
 pub(crate) mod tokens;
+pub(crate) mod webhooks;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,7 +30,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::blocking::blocking;
 pub use convert::{Corrupt, DbError};
@@ -46,6 +47,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Database {
     writer: Arc<tokio::sync::Mutex<Connection>>,
     readers: Arc<Readers>,
+    written: Arc<Notify>,
 }
 
 struct Readers {
@@ -97,7 +99,11 @@ impl Database {
         migrate::run(&mut writer, before).map_err(|source| OpenError::Migrate { path: path.clone(), source })?;
         let idle = (0..READERS).map(|_| open_reader(&path)).collect::<Result<Vec<_>, _>>().map_err(sqlite)?;
         let readers = Readers { idle: Mutex::new(idle), free: Arc::new(Semaphore::new(READERS)) };
-        Ok(Self { writer: Arc::new(tokio::sync::Mutex::new(writer)), readers: Arc::new(readers) })
+        Ok(Self {
+            writer: Arc::new(tokio::sync::Mutex::new(writer)),
+            readers: Arc::new(readers),
+            written: Arc::default(),
+        })
     }
 
     /// Opens the database of a data directory beside the server that uses it: its tables must have this version already.
@@ -120,7 +126,16 @@ impl Database {
         E: From<rusqlite::Error> + Send + 'static,
     {
         let mut writer = Arc::clone(&self.writer).lock_owned().await;
-        blocking(move || transact(&mut writer, work)).await
+        let written = blocking(move || transact(&mut writer, work)).await;
+        if written.is_ok() {
+            self.written.notify_one();
+        }
+        written
+    }
+
+    /// Waits for a write of this process: one that ends from now on, or ended since the last wait.
+    pub(crate) async fn written(&self) {
+        self.written.notified().await;
     }
 
     /// The same as [`Database::write`], for a caller that has no async runtime.

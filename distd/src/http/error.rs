@@ -203,6 +203,9 @@ fn classify(error: &OpError) -> (StatusCode, ErrorCode) {
         OpError::IssuerUnavailable(_) => (Status::SERVICE_UNAVAILABLE, Code::OidcIssuerUnavailable),
         OpError::PublisherInvalid(_) => (Status::UNPROCESSABLE_ENTITY, Code::PublisherInvalid),
         OpError::PublisherNotFound { .. } => (Status::NOT_FOUND, Code::PublisherNotFound),
+        OpError::WebhookInvalid(_) => (Status::UNPROCESSABLE_ENTITY, Code::WebhookInvalid),
+        OpError::WebhookNotFound { .. } => (Status::NOT_FOUND, Code::WebhookNotFound),
+        OpError::DeliveryNotFound { .. } => (Status::NOT_FOUND, Code::DeliveryNotFound),
         OpError::GateBlocked { .. } => (Status::FORBIDDEN, Code::GateBlocked),
         OpError::ChannelPinned { .. } => (Status::FORBIDDEN, Code::ChannelPinned),
         OpError::ReleaseRevoked { .. } => (Status::GONE, Code::ReleaseRevoked),
@@ -251,6 +254,8 @@ fn hint(error: &OpError) -> Option<String> {
         OpError::IdentityRefused(refusal) => identity_hint(refusal.code).map(str::to_owned),
         OpError::IssuerUnavailable(_) => Some("try again in a moment; the server's log says more".to_owned()),
         OpError::PublisherNotFound { app, .. } => Some(format!("dist publisher list {app} shows those there are")),
+        OpError::WebhookNotFound { app, .. } => Some(format!("dist webhook list {app} shows those there are")),
+        OpError::DeliveryNotFound { .. } => Some("dist webhook deliveries shows those that are kept".to_owned()),
         OpError::ArtifactRefused { .. } => Some(
             "dist check says the same before a byte is sent; dist app rules changes what the app asks; kind \"file\" publishes a file as it is"
                 .to_owned(),

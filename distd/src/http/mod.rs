@@ -30,6 +30,7 @@ mod staging;
 mod subpath;
 mod tokens;
 mod visitor;
+mod webhooks;
 
 pub(crate) use error::{Refused, Told};
 pub(crate) use objects::{Delivery, deliver};

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::{
     apps, audit, care, channels, compare, health, installs, layer, links, metrics, objects, openapi, promotion,
-    publishers, push, releases, reports, staging, subpath, tokens,
+    publishers, push, releases, reports, staging, subpath, tokens, webhooks,
 };
 use crate::{Server, web};
 
@@ -27,6 +27,11 @@ pub(super) fn api() -> OpenApiRouter<Server> {
         .routes(routes!(publishers::list, publishers::add))
         .routes(routes!(publishers::remove))
         .routes(routes!(publishers::exchange))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::show, webhooks::delete))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::redeliver))
         .routes(routes!(push::negotiate))
         .routes(routes!(push::commit))
         .routes(routes!(objects::download, objects::head, objects::upload).layer(DefaultBodyLimit::disable()))

@@ -156,6 +156,7 @@ impl Caller {
 
     /// Writes the audit event of a change, in the transaction that makes it.
     pub(super) fn record(&self, tx: &Transaction<'_>, at: Timestamp, record: Record<'_>) -> Result<(), OpError> {
+        super::webhooks::enqueue(tx, &self.actor, at, &record)?;
         let Record { action, app, subject, old, new, reason, details } = record;
         db::audit::append(
             tx,

@@ -321,6 +321,25 @@ pub enum OpError {
         /// The publisher asked for.
         id: String,
     },
+    /// A webhook cannot be made like this.
+    #[error("{0}")]
+    WebhookInvalid(String),
+    /// No such webhook.
+    #[error("{app} has no webhook {id}")]
+    WebhookNotFound {
+        /// The app.
+        app: AppSlug,
+        /// The webhook asked for.
+        id: String,
+    },
+    /// No such delivery.
+    #[error("the webhook {id} has no delivery {delivery}")]
+    DeliveryNotFound {
+        /// The webhook.
+        id: String,
+        /// The delivery asked for.
+        delivery: u64,
+    },
     /// The bytes of an object are not what was written, or are gone. Nothing of them was handed out.
     #[error("the server's copy of {digest} is damaged or lost")]
     ObjectDamaged {

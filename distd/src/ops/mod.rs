@@ -40,6 +40,7 @@ pub mod staging;
 pub mod tokens;
 pub(crate) mod upload;
 mod view;
+pub mod webhooks;
 
 pub use caller::Caller;
 pub use error::OpError;

@@ -118,6 +118,7 @@ async fn check(operation: &str) {
         "links_create" | "links_revoke" => links().await,
         "keys_rotate" => keys_rotate().await,
         "publishers_add" | "publishers_remove" => publishers().await,
+        "webhooks_create" | "webhooks_delete" | "webhooks_test" | "webhooks_redeliver" => webhooks().await,
         "store_check" => store_check().await,
         "store_gc" => store_gc_of_nothing().await,
         // Who it records is the token that it makes: `oidc.rs` finds that event and that token, and nothing else.
@@ -372,6 +373,26 @@ async fn publishers() {
     stage.one(&done, &expected("publisher.add"));
     let remove = stage.caller.request(Method::DELETE, &paths::publisher(&acme(), &id));
     stage.one(&stage.call(remove).await, &expected("publisher.remove"));
+}
+
+/// To this server itself, which answers 405: that is a delivery that fails, and no change.
+async fn webhooks() {
+    let stage = Stage::set().await;
+    let wanted = json!({"url": stage.server.url, "events": ["channel.move"]});
+    let done = stage.post(&paths::webhooks(&acme()), &wanted).await;
+    let host = json!({"host": "127.0.0.1", "format": "json", "events": ["channel.move"]});
+    assert_eq!(done.events[0].details, host);
+    let id = done.events[0].subject.clone();
+    let expected = |action| Expected { action, app: Some("acme"), subject: id.clone(), ..Expected::default() };
+    stage.one(&done, &expected("webhook.create"));
+    let done = stage.post(&paths::test_webhook(&acme(), &id), &json!({})).await;
+    stage.one(&done, &expected("webhook.test"));
+    let delivery = done.events[0].details["delivery"].as_u64().unwrap();
+    let done = stage.post(&paths::redeliver(&acme(), &id, delivery), &json!({})).await;
+    assert_eq!(done.events[0].details, json!({"delivery": delivery + 1, "of": delivery}));
+    stage.one(&done, &expected("webhook.redeliver"));
+    let delete = stage.caller.request(Method::DELETE, &paths::webhook(&acme(), &id));
+    stage.one(&stage.call(delete).await, &expected("webhook.delete"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use distd::server::Clock;
+use distd::webhooks::{Reach, Sender};
 use distd::{Inspector, Listening, Server, Settings, Site};
 use jiff::{SignedDuration, Timestamp};
 use objstore::{Digest, Options};
@@ -20,6 +21,7 @@ use tempfile::TempDir;
 pub(crate) struct TestServer {
     pub(crate) data: TempDir,
     pub(crate) url: String,
+    pub(crate) server: Server,
     now: Arc<Mutex<Timestamp>>,
     stop: Box<dyn Fn() + Send + Sync>,
     serving: tokio::task::JoinHandle<std::io::Result<()>>,
@@ -74,13 +76,15 @@ impl TestServer {
         let now = Arc::new(Mutex::new("2026-11-22T09:00:00Z".parse().unwrap()));
         let server = Server::open(data.path(), options, clock(&now), inspector).unwrap();
         server.change(Settings { site, ..Settings::default() });
+        // What tests receive is on this machine.
+        let server = server.with_webhooks(Sender::new(Reach::Anywhere));
         let first = distd::ops::tokens::create_first(&server).await.unwrap();
         let admin = admin.unwrap_or_else(|| first.unwrap().token);
         let listening = Listening::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let url = format!("http://{}", listening.address());
         let stop = Box::new(listening.stopper());
-        let serving = tokio::spawn(listening.serve(server));
-        Self { data, url, now, stop, serving, admin }
+        let serving = tokio::spawn(listening.serve(server.clone()));
+        Self { data, url, server, now, stop, serving, admin }
     }
 
     pub(crate) fn clock(&self) -> Clock {

@@ -38,3 +38,4 @@ mod shutdown;
 mod staging;
 mod tokens;
 mod walk;
+mod webhooks;

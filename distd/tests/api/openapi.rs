@@ -20,7 +20,7 @@ async fn the_document_is_served_and_every_operation_is_named_and_described() {
             assert!(operation["summary"].is_string(), "{method} {path} is not described");
         }
     }
-    assert_eq!(ids.len(), 54);
+    assert_eq!(ids.len(), 61);
 }
 
 #[test]
@@ -48,6 +48,11 @@ fn the_paths_that_clients_build_are_the_routes_that_the_server_has() {
         paths::rules(&app),
         paths::publishers(&app),
         paths::publisher(&app, "id"),
+        paths::webhooks(&app),
+        paths::webhook(&app, "id"),
+        paths::test_webhook(&app, "id"),
+        paths::deliveries(&app, "id"),
+        paths::redeliver(&app, "id", 1),
         paths::report(&app, &Digest::of(b"")),
         paths::icon(&app, &Digest::of(b"")),
         paths::negotiate(&app),

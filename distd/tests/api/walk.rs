@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use jiff::SignedDuration;
-use protocol::api::{Committed, CreatedToken, Link, Publisher};
+use protocol::api::{Committed, CreatedToken, CreatedWebhook, Delivery, Link, Publisher};
 use protocol::{AppSlug, Digest, ReleaseManifest, paths};
 use reqwest::redirect::Policy;
 use reqwest::{Method, Response, StatusCode};
@@ -25,6 +25,9 @@ struct World {
     part: ReleaseManifest,
     link: Link,
     publisher: String,
+    /// A webhook that leads to this server itself, one to be deleted, and a delivery of the first.
+    webhooks: [String; 2],
+    delivery: u64,
     /// Tokens to be revoked and rotated.
     spare: [String; 2],
     /// Clients by scope, each made once.
@@ -54,7 +57,10 @@ impl World {
         let publisher: Publisher = read(admin.post(&paths::publishers(&acme()), &rule).await).await;
         let publisher = publisher.id;
         let spare = [spare(&admin).await, spare(&admin).await];
-        Self { server, next, part, link, publisher, spare, clients: RefCell::default() }
+        let webhooks = [webhook(&admin, &server.url).await, webhook(&admin, &server.url).await];
+        let sent: Delivery = read(admin.post(&paths::test_webhook(&acme(), &webhooks[0]), &json!({})).await).await;
+        let delivery = sent.id;
+        Self { server, next, part, link, publisher, webhooks, delivery, spare, clients: RefCell::default() }
     }
 
     async fn with_scope(&self, scope: &str) -> Client {
@@ -79,6 +85,7 @@ impl World {
         // What a revocation or restoration names is on no channel.
         let revision = if operation.starts_with("releases_re") { "1.0" } else { "beta" };
         let release = self.part.name().to_string();
+        let delivery = self.delivery.to_string();
         let values = [
             ("app", "acme"),
             ("channel", "beta"),
@@ -88,6 +95,8 @@ impl World {
             ("id", id),
             ("release", &release),
             ("part", "linux"),
+            ("webhook", if operation == "webhooks_delete" { &self.webhooks[1] } else { &self.webhooks[0] }),
+            ("delivery", &delivery),
         ];
         let path =
             values.iter().fold(template.to_owned(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
@@ -118,16 +127,56 @@ impl World {
         "workflow": "acme/app/.github/workflows/release.yml"})),
             "oidc_exchange" => request.json(&json!({"app": "acme", "identity_token": "no.such.token"})),
             "links_create" => request.json(&json!({"channel": "beta"})),
+            "webhooks_create" => request.json(&json!({"url": "https://example.com/hooks"})),
             "tokens_create" => request.json(&json!({"name": "x", "scopes": ["read"]})),
-            "apps_list" | "apps_show" | "rules_show" | "objects_download" | "objects_head" | "refs_list"
-            | "releases_list" | "releases_log" | "releases_show" | "releases_compare" | "reports_show"
-            | "channels_list" | "channels_show" | "channels_promotion" | "channels_unpin" | "staging_list"
-            | "channels_reflog" | "links_list" | "links_revoke" | "publishers_list" | "publishers_remove"
-            | "tokens_list" | "tokens_revoke" | "audit_list" | "store_show" | "whoami" | "healthz" | "readyz"
-            | "metrics" | "openapi" | "reports_icon" | "channels_update" | "downloads_list" => request,
+            "apps_list"
+            | "apps_show"
+            | "rules_show"
+            | "objects_download"
+            | "objects_head"
+            | "refs_list"
+            | "releases_list"
+            | "releases_log"
+            | "releases_show"
+            | "releases_compare"
+            | "reports_show"
+            | "channels_list"
+            | "channels_show"
+            | "channels_promotion"
+            | "channels_unpin"
+            | "staging_list"
+            | "channels_reflog"
+            | "links_list"
+            | "links_revoke"
+            | "publishers_list"
+            | "publishers_remove"
+            | "tokens_list"
+            | "tokens_revoke"
+            | "audit_list"
+            | "store_show"
+            | "whoami"
+            | "healthz"
+            | "metrics"
+            | "readyz"
+            | "webhooks_list"
+            | "webhooks_show"
+            | "webhooks_delete"
+            | "webhooks_test"
+            | "webhooks_deliveries"
+            | "webhooks_redeliver"
+            | "openapi"
+            | "reports_icon"
+            | "channels_update"
+            | "downloads_list" => request,
             other => panic!("{other} has no place in this test"),
         }
     }
+}
+
+/// A webhook to a server that refuses it.
+async fn webhook(admin: &Client, url: &str) -> String {
+    let made: CreatedWebhook = read(admin.post(&paths::webhooks(&acme()), &json!({"url": url})).await).await;
+    made.webhook.id
 }
 
 async fn spare(admin: &Client) -> String {

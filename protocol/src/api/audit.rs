@@ -109,6 +109,24 @@ pub enum AuditAction {
     /// They signed out.
     #[serde(rename = "session.end")]
     SessionEnd,
+    /// A webhook was made.
+    #[serde(rename = "webhook.create")]
+    WebhookCreate,
+    /// A webhook was deleted.
+    #[serde(rename = "webhook.delete")]
+    WebhookDelete,
+    /// A webhook was tested.
+    #[serde(rename = "webhook.test")]
+    WebhookTest,
+    /// A delivery of a webhook was sent again.
+    #[serde(rename = "webhook.redeliver")]
+    WebhookRedeliver,
+    /// A webhook was given up, since nothing reached it for too long.
+    #[serde(rename = "webhook.disable")]
+    WebhookDisable,
+    /// A webhook that was given up works again.
+    #[serde(rename = "webhook.enable")]
+    WebhookEnable,
     /// A request with a credential was refused.
     #[serde(rename = "access.refuse")]
     AccessRefuse,
@@ -149,6 +167,12 @@ impl AuditAction {
         AuditAction::KeyRotate,
         AuditAction::SessionBegin,
         AuditAction::SessionEnd,
+        AuditAction::WebhookCreate,
+        AuditAction::WebhookDelete,
+        AuditAction::WebhookTest,
+        AuditAction::WebhookRedeliver,
+        AuditAction::WebhookDisable,
+        AuditAction::WebhookEnable,
         AuditAction::AccessRefuse,
     ];
 
@@ -187,6 +211,12 @@ impl AuditAction {
             AuditAction::KeyRotate => "key.rotate",
             AuditAction::SessionBegin => "session.begin",
             AuditAction::SessionEnd => "session.end",
+            AuditAction::WebhookCreate => "webhook.create",
+            AuditAction::WebhookDelete => "webhook.delete",
+            AuditAction::WebhookTest => "webhook.test",
+            AuditAction::WebhookRedeliver => "webhook.redeliver",
+            AuditAction::WebhookDisable => "webhook.disable",
+            AuditAction::WebhookEnable => "webhook.enable",
             AuditAction::AccessRefuse => "access.refuse",
         }
     }

@@ -13,6 +13,7 @@ mod releases;
 mod reports;
 mod staging;
 mod tokens;
+mod webhooks;
 
 pub use apps::{Access, App, Apps, CreateApp, UpdateApp};
 pub use audit::{AuditAction, AuditEvent, AuditPage, AuditQuery, UnknownAuditAction};
@@ -40,3 +41,7 @@ pub use releases::{
 pub use reports::{ArtifactReport, GatePass, GateReport, GateResult};
 pub use staging::{FinalizeRequest, Finalized, Stage, StageRequest, StagedRelease, Stages};
 pub use tokens::{CreateToken, CreatedToken, RotateToken, Token, Tokens, Whoami};
+pub use webhooks::{
+    CreateWebhook, CreatedWebhook, Delivery, DeliveryPage, DeliveryState, MoveAction, Webhook, WebhookData,
+    WebhookEvent, WebhookFormat, WebhookPayload, Webhooks,
+};
