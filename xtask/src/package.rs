@@ -125,10 +125,9 @@ fn processor() -> &'static str {
 
 /// As `sha256sum -c` reads it.
 fn sums_of(files: &[PathBuf]) -> Result<String> {
-    let mut text = String::new();
-    for file in files {
+    let line = |file: &PathBuf| {
         let name = file.file_name().and_then(|name| name.to_str()).context("a file without a name")?;
-        text += &format!("{}  {name}\n", digest::of_file(file)?);
-    }
-    Ok(text)
+        Ok(format!("{}  {name}\n", digest::of_file(file)?))
+    };
+    files.iter().map(line).collect()
 }

@@ -255,8 +255,8 @@ mod tests {
         Look { now: NOW.parse().unwrap(), times: Times::Relative, width: None, colour: false }
     }
 
-    fn at(text: &str) -> Option<Timestamp> {
-        Some(text.parse().unwrap())
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
     }
 
     #[test]
@@ -272,8 +272,9 @@ mod tests {
             failing_since,
             disabled_at,
         };
-        let since = at("2026-11-17T12:00:00Z");
-        let webhooks = vec![webhook(None, None), webhook(since, None), webhook(since, at("2026-11-22T11:00:00Z"))];
+        let since = Some(at("2026-11-17T12:00:00Z"));
+        let webhooks =
+            vec![webhook(None, None), webhook(since, None), webhook(since, Some(at("2026-11-22T11:00:00Z")))];
         insta::assert_snapshot!(render_list(&look(), &Webhooks { webhooks }), @r"
         id        format  state                     events                        address                       made
         hq2x7m4a  json    works                     channel.move, release.revoke  https://ci.example.com/hooks  7 days ago by ana
@@ -292,7 +293,7 @@ mod tests {
             state,
             attempts: 1,
             next_at,
-            last_at: at("2026-11-22T11:00:00Z"),
+            last_at: Some(at("2026-11-22T11:00:00Z")),
             status,
             milliseconds: Some(31),
             error: error.map(str::to_owned),
@@ -300,7 +301,7 @@ mod tests {
         };
         let deliveries = vec![
             delivery(3, DeliveryState::Delivered, Some(204), None, None),
-            delivery(2, DeliveryState::Waiting, Some(500), Some("answered 500"), at("2026-11-22T12:05:00Z")),
+            delivery(2, DeliveryState::Waiting, Some(500), Some("answered 500"), Some(at("2026-11-22T12:05:00Z"))),
             delivery(1, DeliveryState::Failed, None, Some("cannot connect: Connection refused"), None),
         ];
         let page = DeliveryPage { deliveries, next: Some("1".to_owned()) };

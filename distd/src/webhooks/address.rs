@@ -120,7 +120,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !is_special
 }
 
-/// `::ffff:a.b.c.d`, and what NAT64 (64:ff9b::/96) and 6to4 (2002::/16) would connect to.
+/// `::ffff:a.b.c.d`, and what NAT64 (`64:ff9b::/96`) and 6to4 (`2002::/16`) would connect to.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let parts = address.segments();
     let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
@@ -132,7 +132,7 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// Global unicast (2000::/3) without what is set aside in it: protocol assignments with Teredo, and documentation.
+/// Global unicast (`2000::/3`) without what is set aside in it: protocol assignments with Teredo, and documentation.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
     let is_set_aside = (first == 0x2001 && (second < 0x200 || second == 0xdb8)) || (first == 0x3fff && second < 0x1000);

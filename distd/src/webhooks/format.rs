@@ -121,8 +121,8 @@ mod tests {
 
     use super::*;
 
-    fn release(name: &str) -> Option<ReleaseRef> {
-        Some(ReleaseRef { id: Digest::of(name.as_bytes()), name: name.parse().unwrap() })
+    fn release(name: &str) -> ReleaseRef {
+        ReleaseRef { id: Digest::of(name.as_bytes()), name: name.parse().unwrap() }
     }
 
     fn moved(action: MoveAction, reason: Option<&str>, url: Option<&str>) -> WebhookPayload {
@@ -134,8 +134,8 @@ mod tests {
                 actor: "ana".to_owned(),
                 channel: Some("stable".parse().unwrap()),
                 action: Some(action),
-                release: release("2.4.0+241"),
-                from: release("2.3.9"),
+                release: Some(release("2.4.0+241")),
+                from: Some(release("2.3.9")),
                 reason: reason.map(str::to_owned),
                 url: url.map(str::to_owned),
             },

@@ -73,8 +73,8 @@ impl World {
         client
     }
 
-    /// The request of an operation. One that is not here fails the test, so that a new route finds its place.
-    fn request(&self, client: &Client, operation: &str, method: Method, template: &str) -> reqwest::RequestBuilder {
+    /// The path of an operation, with what is there in place of its parameters.
+    fn path(&self, operation: &str, template: &str) -> String {
         let id = match operation {
             "links_revoke" => &self.link.id,
             "publishers_remove" => &self.publisher,
@@ -100,12 +100,16 @@ impl World {
         ];
         let path =
             values.iter().fold(template.to_owned(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
-        let path = match operation {
+        match operation {
             "releases_log" | "channels_promotion" => path + "?revision=beta",
             "channels_update" => path + "?platform=linux",
             _ => path,
-        };
-        let request = client.request(method, &path);
+        }
+    }
+
+    /// The request of an operation. One that is not here fails the test, so that a new route finds its place.
+    fn request(&self, client: &Client, operation: &str, method: Method, template: &str) -> reqwest::RequestBuilder {
+        let request = client.request(method, &self.path(operation, template));
         match operation {
             "apps_create" => request.json(&json!({"slug": "new"})),
             "apps_update" => request.json(&json!({"name": "Acme"})),

@@ -129,7 +129,7 @@ fn published(
                 let data = WebhookData { channel, action, release, from, ..about.clone() };
                 events.push((WebhookEvent::ChannelMove, data));
             }
-            _ => {}
+            RefName::Staging { .. } => {}
         }
     }
     Ok(events)
