@@ -85,7 +85,7 @@ fn cared(desk: &Desk, view: &StorageView) -> Markup {
             dt { "last fsck" }
             dd { @match &view.last_check {
                 Some(event) => { "asked for " (bits::when(desk.now, event.at)) " by " (event.actor) span.muted { "; its result went to who asked" } },
-                None => { (bits::state("warn", "never")) " " code { "dist store check" } },
+                None => { (bits::state("warn", "never")) " " code { "dist fsck" } },
             } }
             dt { "background check" }
             dd { @if status.scrub.days == 0 { "off" } @else {
@@ -119,7 +119,7 @@ fn garbage(view: &StorageView) -> Markup {
                     dt { "deleted" } dd { (gc.deleted.len()) " objects" }
                     dt { "freed" } dd { (bits::size(gc.freed_bytes())) }
                 }
-                p.muted { "Nothing was changed. " code { "dist store gc" } " does it." }
+                p.muted { "Nothing was changed. " code { "dist gc" } " does it." }
                 @if let Some(held) = &gc.held { p { (bits::state("warn", "held")) " " (held) } }
                 ul.plain { @for object in gc.deleted.iter().take(20) { li { (bits::digest(&object.digest)) " " (bits::size(object.size)) } } }
             },
