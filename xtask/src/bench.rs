@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the product's times, and those of plain tools on the same bytes in the same
 //! run. A figure means something only beside the others of its run.
 
+mod console;
 mod fsck;
 mod inspect;
 mod log;
@@ -29,6 +30,8 @@ pub struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Bench {
+    /// Pages of the console, with many releases and events
+    Console(console::Options),
     /// A store read and verified whole
     Fsck(fsck::Options),
     /// One large file: a cold push, a push with nothing new, a pull
@@ -47,6 +50,7 @@ enum Bench {
 /// When something that is timed fails.
 pub fn run(options: &Options) -> Result<()> {
     match &options.bench {
+        Bench::Console(options) => console::run(options),
         Bench::Fsck(options) => fsck::run(options),
         Bench::Inspect(options) => inspect::run(options),
         Bench::Log(options) => log::run(options),

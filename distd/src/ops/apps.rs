@@ -63,8 +63,8 @@ pub(crate) async fn sizes(server: &Server, caller: Caller) -> Result<Vec<(App, u
     server
         .db
         .read(move |connection| {
-            let sizes: HashMap<AppSlug, u64> = db::releases::sizes(connection)?.into_iter().collect();
-            let sized = |app: App| (sizes.get(&app.slug).copied().unwrap_or(0), app);
+            let bytes_of: HashMap<AppSlug, u64> = db::releases::sizes(connection)?.into_iter().collect();
+            let sized = |app: App| (bytes_of.get(&app.slug).copied().unwrap_or(0), app);
             let mut apps: Vec<(u64, App)> = db::apps::list(connection)?.into_iter().map(sized).collect();
             apps.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
             Ok(apps.into_iter().map(|(bytes, app)| (app, bytes)).collect())

@@ -202,7 +202,7 @@ async fn forms_leave_the_audit_events_that_the_api_leaves() {
     by_api(&api.admin(), &first).await;
     by_console(&Browser::sign_in(&pages, &pages.admin_token()).await, &first).await;
     let (expected, found) = (told_after(&api, before).await, told_after(&pages, before).await);
-    assert_eq!(expected.len(), 15, "{expected:#?}");
+    assert_eq!(expected.len(), 14, "{expected:#?}");
     assert_eq!(found, expected);
 }
 

@@ -52,10 +52,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let data = folder.path().join("data");
     let server = Server::start(&binaries.distd, &data)?;
     let mut client = Client::new(&binaries, &server, &data)?;
-    client.run(["app", "create", APP, "--access", "token"])?;
-    let first = client.publish(&write_manifest(folder.path())?)?.release.id;
-    server.stop()?;
-    add_releases(&data, &first, options.count)?;
+    publish_first(&client, folder.path(), &data, options.count, server)?;
     process::run(Command::new(&binaries.distd).args(["reindex", "--data"]).arg(&data))?;
 
     let mut server = Server::start(&binaries.distd, &data)?;
@@ -82,6 +79,14 @@ pub(super) fn run(options: &Options) -> Result<()> {
     server.stop()?;
     print_figures(&rows, whole, options);
     Ok(())
+}
+
+/// Publishes the first release of an app, ends the server, and puts the others beside it. `distd reindex` has to come after.
+pub(super) fn publish_first(client: &Client, folder: &Path, data: &Path, count: u32, server: Server) -> Result<()> {
+    client.run(["app", "create", APP, "--access", "token"])?;
+    let first = client.publish(&write_manifest(folder)?)?.release.id;
+    server.stop()?;
+    add_releases(data, &first, count)
 }
 
 fn write_manifest(folder: &Path) -> Result<std::path::PathBuf> {

@@ -170,10 +170,10 @@ fn draw_row(desk: &Desk, view: &AppView, release: &Release, older: Option<&Relea
                 @if release.revoked.is_some() { " " (bits::state("block", "revoked")) }
             }
             td data-label="id" { (bits::digest(&release.id)) }
-            td data-label="platforms" { (bits::platforms(release, &view.platforms)) }
-            td data-label="signing" { (bits::signing(&release.reports)) }
+            td.wrap data-label="platforms" { (bits::platforms(release, &view.platforms)) }
+            td.wrap data-label="signing" { (bits::signing(&release.reports)) }
             td data-label="source" { (source(release)) }
-            td data-label="channels" {
+            td.wrap data-label="channels" {
                 @for channel in &release.channels { (bits::channel(slug, channel)) }
             }
             td.num data-label="size" {

@@ -104,7 +104,7 @@ fn draw_row(desk: &Desk, row: &Row) -> Markup {
                 a data-open="" href=(at::app(&app.slug)) { (app.name) }
                 @if app.name != app.slug.as_str() { " " span.muted { (app.slug) } }
             }
-            td data-label="channels" {
+            td.wrap data-label="channels" {
                 @for channel in &row.channels {
                     a.chip href=(at::channel(&app.slug, &channel.name)) {
                         (channel.name) " " strong { (channel.release.name) } " " (bits::when(desk.now, channel.moved_at))
@@ -153,5 +153,5 @@ fn nothing_yet(desk: &Desk) -> Markup {
 pub(super) fn address(desk: &Desk) -> String {
     let told = desk.headers.get("host").and_then(|host| host.to_str().ok());
     let seen = told.map_or_else(|| "http://127.0.0.1:8080".to_owned(), |host| format!("http://{host}"));
-    desk.server.settings().site.public_url.as_ref().map_or(seen, |url| url.origin())
+    desk.server.settings().site.public_url.as_ref().map_or(seen, protocol::ServerUrl::origin)
 }

@@ -86,7 +86,7 @@ fn chain(desk: &Desk, view: &AuditView) -> Markup {
                 (bits::state("ok", &format!("the chain holds: {} events", chain.events)))
                 span.muted { " newest " code { (chain.head.seq) ":" (chain.head.hash.short()) } (bits::copy(&format!("{}:{}", chain.head.seq, chain.head.hash), "mark")) }
             },
-            Some(chain) => { (bits::state("block", &format!("the chain has {} faults", chain.faults.len()))) span.muted { " distd audit verify tells each" } },
+            Some(chain) => { (bits::state("block", &format!("the chain has {} faults", chain.faults.len()))) span.muted { " dist audit verify tells each" } },
             None => a.button.quiet href=(at::with_query(at::AUDIT, &[("app", desk.asked("app")), ("chain", "check")])) { "Check the whole chain" },
         }
     }

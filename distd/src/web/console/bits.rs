@@ -17,11 +17,10 @@ pub(super) fn when(now: Timestamp, at: Timestamp) -> Markup {
 pub(super) fn relative(now: Timestamp, at: Timestamp) -> String {
     let seconds = now.duration_since(at).as_secs();
     let text = span(SignedDuration::from_secs(seconds.abs()));
-    match seconds {
-        -4..=4 => "now".to_owned(),
-        seconds if seconds > 0 => format!("{text} ago"),
-        _ => format!("in {text}"),
+    if seconds.abs() < 5 {
+        return "now".to_owned();
     }
+    if seconds > 0 { format!("{text} ago") } else { format!("in {text}") }
 }
 
 /// How long something is, in its largest unit: "45 s", "9 min", "23 h", "212 d".
@@ -29,8 +28,8 @@ fn span(length: SignedDuration) -> String {
     let seconds = length.as_secs();
     match seconds {
         ..60 => format!("{seconds} s"),
-        ..3600 => format!("{} min", seconds / 60),
-        ..172_800 => format!("{} h", seconds / 3600),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} d", seconds / 86400),
     }
 }
@@ -43,6 +42,12 @@ pub(super) fn digest(digest: &Digest) -> Markup {
 /// Copies a text. Shown where there is a script, which can.
 pub(super) fn copy(text: &str, what: &str) -> Markup {
     html! { button.copy.quiet type="button" hidden data-copy=(text) aria-label={ "Copy " (what) } { "copy" } }
+}
+
+/// A number and its noun: "1 gate", "2 gates".
+pub(super) fn count(number: u64, one: &str) -> String {
+    let end = if number == 1 { "" } else { "s" };
+    format!("{number} {one}{end}")
 }
 
 /// Bytes in binary units.

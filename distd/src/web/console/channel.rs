@@ -69,7 +69,7 @@ fn draw(desk: &Desk, view: &ChannelView) -> Markup {
         div.head data-channel=(channel.name) data-at=(channel.release.id) {
             h1 { (channel.name) }
             p.large { (bits::release(app, &channel.release)) }
-            p.muted { (bits::digest(&channel.release.id)) " · " (bits::when(desk.now, channel.moved_at)) " · " (channel.moved_by) " · " (channel.moves) " moves" }
+            p.muted { (bits::digest(&channel.release.id)) " · " (bits::when(desk.now, channel.moved_at)) " · " (channel.moved_by) " · " (bits::count(channel.moves, "move")) }
         }
         p.acts {
             (desk.act(need, &at::channel_act(app, &channel.name, "rollback"), "Roll back", Some("r")))

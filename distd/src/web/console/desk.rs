@@ -103,7 +103,8 @@ impl Desk {
             Ok(screen) => screen.respond(self),
             Err(error) => {
                 let told = Told::from(error);
-                let screen = Screen::new("Not here", self.trouble(&told)).with_status(told.status);
+                let screen = Screen::new("Refused", html! { h1 { (headline(&told)) } (self.trouble(&told)) })
+                    .with_status(told.status);
                 let mut response = screen.respond(self);
                 told.mark(&mut response);
                 response
@@ -161,6 +162,17 @@ impl Desk {
         let mut response = frame::sign_in(self);
         Told::from(error).mark(&mut response);
         response
+    }
+}
+
+/// What kind of refusal it is, in two words.
+fn headline(told: &Told) -> &'static str {
+    match told.status.as_u16() {
+        401 | 403 => "Not allowed",
+        404 | 410 => "Not here",
+        409 => "Conflict",
+        500.. => "It failed",
+        _ => "Not taken",
     }
 }
 

@@ -3,7 +3,7 @@
 use axum::extract::Path;
 use axum::response::Response;
 use maud::{Markup, html};
-use protocol::compare::{ArtifactChange, Comparison, LineChange, ValueChange};
+use protocol::compare::{ArtifactChange, ChangeKind, Comparison, LineChange, ValueChange};
 use protocol::{AppSlug, Revision, RevisionRange};
 
 use super::desk::{Desk, parse};
@@ -100,15 +100,15 @@ fn artifact(change: &ArtifactChange) -> Markup {
     html! {
         details.change open[!change.facts.is_empty()] {
             summary {
-                (bits::state(if change.change.as_str() == "removed" { "warn" } else { "mute" }, change.change.as_str())) " "
+                (bits::state(if change.change == ChangeKind::Removed { "warn" } else { "mute" }, change.change.as_str())) " "
                 @if let Some(old) = change.old.as_ref().filter(|old| old.filename != line.filename) { (old.filename) " → " }
                 strong { (line.filename) } " " (bits::platform(line.platform)) " " (line.arch) " "
                 span.muted { (bits::size(size.old)) " → " (bits::size(size.new)) " (" (bits::delta(size.old, size.new)) ")" }
             }
             @if !change.facts.is_empty() {
                 dl { @for fact in &change.facts { dt { (fact.fact.as_str().replace('-', " ")) } dd { (value(&fact.change)) } } }
-            } @else if change.is_inspected { p.muted { "It says of itself what it said before." } }
-            @else { p.muted { "It was not inspected on both sides." } }
+            } @else if change.change == ChangeKind::Changed && change.is_inspected { p.muted { "It says of itself what it said before." } }
+            @else if change.change == ChangeKind::Changed { p.muted { "It was not inspected on both sides." } }
             @if let Some(files) = &change.files {
                 p { "Files: " (files.added) " added, " (files.removed) " removed, " (files.changed) " changed"
                     @if !files.is_complete { span.muted { " of those that were listed" } } }

@@ -71,16 +71,14 @@ impl Watch {
     }
 
     async fn state(&self) -> Result<Value, OpError> {
-        match &self.app {
-            Some(app) => self.of_app(app).await,
-            None => {
-                let mut apps = BTreeMap::new();
-                for app in ops::apps::list(&self.server, self.caller.clone()).await?.apps.into_iter().take(APPS) {
-                    apps.insert(app.slug.to_string(), self.of_app(&app.slug).await?);
-                }
-                Ok(json!({ "apps": apps }))
-            }
+        if let Some(app) = &self.app {
+            return self.of_app(app).await;
         }
+        let mut apps = BTreeMap::new();
+        for app in ops::apps::list(&self.server, self.caller.clone()).await?.apps.into_iter().take(APPS) {
+            apps.insert(app.slug.to_string(), self.of_app(&app.slug).await?);
+        }
+        Ok(json!({ "apps": apps }))
     }
 
     async fn of_app(&self, app: &AppSlug) -> Result<Value, OpError> {

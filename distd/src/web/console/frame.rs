@@ -90,7 +90,8 @@ fn bar(desk: &Desk, app: Option<&AppSlug>) -> Markup {
             a.brand href=(at::APPS) { "dist" }
             nav aria-label="Console" {
                 @for (name, href, go) in &places {
-                    a href=(href) data-go=[*go] aria-current=[(here == href).then_some("page")] { (name) }
+                    @let is_here = here == href && *go != Some("r");
+                    a href=(href) data-go=[*go] aria-current=[is_here.then_some("page")] { (name) }
                 }
             }
             form.jump action=(at::JUMP) role="search" {

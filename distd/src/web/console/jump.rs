@@ -1,5 +1,7 @@
 //! Jump and act: what the palette lists, and a page of its own without script.
 
+use std::collections::HashSet;
+
 use axum::response::Response;
 use maud::{Markup, html};
 use protocol::AppSlug;
@@ -45,6 +47,8 @@ async fn load(desk: &Desk) -> Result<Vec<Target>, OpError> {
         let text = format!("{} {}", target.label, target.what).to_lowercase();
         words.iter().all(|word| text.contains(word))
     });
+    let mut seen = HashSet::new();
+    targets.retain(|target| seen.insert(target.href.clone()));
     targets.truncate(MOST);
     Ok(targets)
 }

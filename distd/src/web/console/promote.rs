@@ -149,7 +149,7 @@ fn draw(desk: &Desk, view: &PromoteView, trouble: Option<&Told>, reason: &str) -
             strong { (plan.channel) } " "
             @match &plan.from { Some(from) => (bits::release(&plan.app, from)), None => "does not exist yet" }
             " → " strong { (bits::release(&plan.app, &plan.to)) }
-            span.muted { " " (plan.ahead) " releases, " (plan.notes) " with notes" @if plan.behind > 0 { ", leaves " (plan.behind) " behind" } }
+            span.muted { " " (bits::count(plan.ahead, "release")) ", " (plan.notes) " with notes" @if plan.behind > 0 { ", leaves " (plan.behind) " behind" } }
         }
         div.columns {
             section { h2 { "Gates" } (gates(plan)) }
@@ -201,9 +201,9 @@ fn receivers(view: &PromoteView) -> Markup {
     html! {
         ul.plain {
             li { "Access: " strong { (audience.access) } ", " (who) }
-            @if let Some(links) = audience.links { li { (links) " links to this channel work" } }
-            @if let Some(count) = audience.downloads { li { (count) " downloads of what is live there in 7 days" } }
-            @if devices > 0 { li { (devices) " devices are listed in its iOS profiles" } }
+            @if let Some(links) = audience.links { li { (bits::count(links as u64, "working link")) " to this channel" } }
+            @if let Some(count) = audience.downloads { li { (bits::count(count, "download")) " of what is live there in 7 days" } }
+            @if devices > 0 { li { (bits::count(devices, "device")) " in its iOS profiles" } }
             @for platform in to.iter().filter(|it| !from.contains(it)) { li { (bits::state("ok", &format!("gains {}", bits::platform(*platform)))) } }
             @for platform in from.iter().filter(|it| !to.contains(it)) { li { (bits::state("warn", &format!("loses {}", bits::platform(*platform)))) } }
         }
@@ -226,7 +226,7 @@ fn form(desk: &Desk, view: &PromoteView, reason: &str) -> Markup {
             input type="hidden" name="expected" value=(expected);
             @if !blocks.is_empty() {
                 fieldset {
-                    legend { (blocks.len()) " gates block. Override:" }
+                    legend { (bits::count(blocks.len() as u64, "gate")) @if blocks.len() == 1 { " blocks" } @else { " block" } ". Override:" }
                     @for result in &blocks {
                         label.check {
                             input type="checkbox" name="override" value=(result.gate) disabled[!may_override || !result.gate.gate.can_be_overridden()];

@@ -86,7 +86,7 @@ fn cared(desk: &Desk, view: &StorageView) -> Markup {
             dt { "last fsck" }
             dd { @match &view.last_check {
                 Some(event) => { "asked for " (bits::when(desk.now, event.at)) " by " (event.actor) span.muted { "; its result went to who asked" } },
-                None => { (bits::state("warn", "never")) " " code { "dist store check" } },
+                None => { (bits::state("warn", "never")) " " code { "dist fsck" } },
             } }
             dt { "background check" }
             dd { @if status.scrub.days == 0 { "off" } @else {

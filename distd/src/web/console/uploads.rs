@@ -50,7 +50,7 @@ fn draw_release(desk: &Desk, app: &AppSlug, release: &StagedRelease) -> Markup {
     html! {
         section {
             h2 { a href=(at::app(app)) { (app) } " " (release.release)
-                span.muted { " " (release.parts.len()) " parts are here" @if let Some(ends) = ends { ", the first expires " (bits::when(desk.now, ends)) } } }
+                span.muted { " " (bits::count(release.parts.len() as u64, "part")) @if let Some(ends) = ends { ", the first expires " (bits::when(desk.now, ends)) } } }
             table data-rows="" {
                 thead { tr { th { "part" } th { "files" } th.num { "size" } th { "job" } th { "commit" } th { "staged" } th { "expires" } } }
                 tbody { @for part in &release.parts {
