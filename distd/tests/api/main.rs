@@ -11,6 +11,7 @@ mod care;
 mod chain;
 mod concurrency;
 mod configuration;
+mod doctor;
 mod download;
 mod files;
 mod gates;
