@@ -125,7 +125,8 @@ impl World {
             | "channels_list" | "channels_show" | "channels_promotion" | "channels_unpin" | "staging_list"
             | "channels_reflog" | "links_list" | "links_revoke" | "publishers_list" | "publishers_remove"
             | "tokens_list" | "tokens_revoke" | "audit_list" | "store_show" | "whoami" | "healthz" | "readyz"
-            | "metrics" | "doctor_show" | "doctor_bytes" | "openapi" | "reports_icon" | "channels_update" | "downloads_list" => request,
+            | "metrics" | "doctor_show" | "doctor_bytes" | "openapi" | "reports_icon" | "channels_update"
+            | "downloads_list" => request,
             other => panic!("{other} has no place in this test"),
         }
     }
