@@ -36,6 +36,8 @@ enum Task {
     Browser,
     /// Look for files that inspection does not bear
     Fuzz(xtask::fuzz::Options),
+    /// Prove a server behind nginx and Caddy, and what the doctor says of broken ones
+    Proxies(xtask::proxies::Options),
     /// Build the container image and prove a container of it
     Image(xtask::image::Options),
 }
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Task::Conform(options) => xtask::conform::run(&options),
         Task::Browser => xtask::browser::run(),
         Task::Fuzz(options) => xtask::fuzz::run(&options),
+        Task::Proxies(options) => xtask::proxies::run(&options),
         Task::Image(options) => xtask::image::run(&options),
     };
     match outcome {
