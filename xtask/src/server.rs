@@ -166,6 +166,7 @@ impl Server {
         token.map(str::to_owned).context("the server made no token")
     }
 
+    /// An error with the end of what it said.
     pub fn quote_log(&mut self, problem: &str) -> anyhow::Error {
         let mut said = Vec::new();
         // The log only adds to a message: where it cannot be read, the message stands alone.

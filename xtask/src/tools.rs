@@ -41,7 +41,7 @@ pub const PIP: Tool = Tool { program: "pip3", package: "python3-pip" };
 pub const OPENSSL: Tool = Tool { program: "openssl", package: "openssl" };
 
 /// A proxy that people put before the server.
-pub const NGINX: Tool = Tool { program: "nginx", package: "nginx-light" };
+pub const NGINX: Tool = Tool { program: "nginx", package: "nginx" };
 /// Another one.
 pub const CADDY: Tool = Tool { program: "caddy", package: "caddy" };
 
