@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::client::RetryPolicy;
 use crate::commands::{
-    app, audit, bisect, channels, check, ci, completions, diff, fsck, gc, generate, init, inspect, link, log, man,
-    notes, pin, promote, publisher, pull, push, reflog, revoke, rollback, show, token, webhook, whoami,
+    app, audit, bisect, channels, check, ci, completions, diff, doctor, fsck, gc, generate, init, inspect, link, log,
+    man, notes, pin, promote, publisher, pull, push, reflog, revoke, rollback, show, token, webhook, whoami,
 };
 
 /// Git for releases: push artifacts, move channels, pull them back
@@ -119,6 +119,7 @@ pub(crate) enum Command {
     Webhook(webhook::WebhookCommand),
     Whoami(whoami::WhoamiArgs),
     Audit(audit::AuditArgs),
+    Doctor(doctor::DoctorArgs),
     Fsck(fsck::FsckArgs),
     Gc(gc::GcArgs),
     Completions(completions::CompletionsArgs),

@@ -2,6 +2,7 @@
 
 mod care;
 mod config;
+mod doctor;
 mod log;
 mod man;
 mod serve;
@@ -56,6 +57,7 @@ enum Command {
     Reindex(Reindex),
     /// Ask the server on this machine whether it is ready; for containers and monitors.
     Healthcheck(Healthcheck),
+    Doctor(Box<doctor::Doctor>),
     Fsck(care::Fsck),
     Gc(care::Gc),
     Backup(care::Backup),
@@ -176,6 +178,7 @@ impl Cli {
         let mut cli = Self::from_arg_matches(&loaded.matches)?;
         match &mut cli.command {
             Command::Serve(serve) => serve.configuration = loaded.settings,
+            Command::Doctor(doctor) => doctor.take(loaded.settings),
             Command::Config(config) => config.take(loaded.settings, loaded.file),
             _ => {}
         }
@@ -188,6 +191,7 @@ impl Cli {
     /// When it cannot; the message is for the person at the terminal.
     pub fn run(self) -> Result<ExitCode> {
         match self.command {
+            Command::Doctor(doctor) => return doctor.run(),
             Command::Fsck(fsck) => return Ok(fsck.run()),
             Command::Backup(backup) => return backup.run(),
             Command::Restore(restore) => return restore.run(),

@@ -8,6 +8,7 @@ mod capability;
 pub mod cli;
 pub mod config;
 pub mod db;
+mod doctor;
 mod ending;
 pub mod exit;
 pub mod faults;

@@ -26,11 +26,10 @@ impl FromStr for Network {
 /// The address of the client behind proxies: what stands last in the header that no proxy of ours wrote for another proxy of
 /// ours. Where the peer is no such proxy, it is the client, whatever it claims.
 pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> IpAddr {
-    let is_proxy = |address: IpAddr| proxies.iter().any(|network| network.0.contains(&address));
     let values = headers.get_all(FORWARDED_FOR).into_iter().filter_map(|value| value.to_str().ok());
     let mut said: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
     let mut client = peer.to_canonical();
-    while is_proxy(client) {
+    while is_trusted(client, proxies) {
         match said.pop().map(parse) {
             Some(Some(before)) => client = before,
             // The header ends, or says what is no address: who wrote that is the last who is known.
@@ -38,6 +37,11 @@ pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> 
         }
     }
     client
+}
+
+/// Whether an address is one of a proxy that is trusted.
+pub(crate) fn is_trusted(address: IpAddr, proxies: &[Network]) -> bool {
+    proxies.iter().any(|network| network.0.contains(&address))
 }
 
 /// An address as proxies write it: bare, in brackets, with a port.

@@ -43,6 +43,11 @@ pub struct Certificate {
     pub sha256: String,
 }
 
+/// Reads one DER certificate; `None` where it is none.
+pub fn read(bytes: &[u8]) -> Option<Certificate> {
+    parse_certificate(bytes).ok()
+}
+
 /// Reads one DER certificate.
 pub(crate) fn parse_certificate(bytes: &[u8]) -> der::Result<Certificate> {
     let certificate = x509_cert::Certificate::from_der(bytes)?;

@@ -295,6 +295,8 @@ codes! {
         AuditChainBroken = "audit_chain_broken",
         /// A check of the store found something that is lost or wrong.
         StoreDamaged = "store_damaged",
+        /// `dist doctor` found something wrong on the way to the server.
+        DoctorFoundFaults = "doctor_found_faults",
     }
 }
 

@@ -95,3 +95,9 @@ pub const REVISION_DISTANCE: u32 = 10_000;
 
 /// Files of each archive that a comparison lists, unless asked otherwise.
 pub const COMPARED_FILES: usize = 20;
+
+/// Largest body that is taken in to be looked at on its way, in bytes.
+pub const DOCTOR_BODY_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Most bytes that are sent to be looked at on their way.
+pub const DOCTOR_ANSWER_BYTES: u64 = 1024 * 1024;

@@ -48,6 +48,15 @@ pub const STORE_CHECK: &str = "/api/v1/store/check";
 /// Where what nothing names is deleted.
 pub const STORE_GC: &str = "/api/v1/store/gc";
 
+/// How a request arrives.
+pub const DOCTOR: &str = "/api/v1/doctor";
+
+/// Takes a body and says how it arrived.
+pub const DOCTOR_ECHO: &str = "/api/v1/doctor/echo";
+
+/// Bytes to look at on their way.
+pub const DOCTOR_BYTES: &str = "/api/v1/doctor/bytes";
+
 /// A new key for links.
 pub const ROTATE_KEY: &str = "/api/v1/keys/rotate";
 

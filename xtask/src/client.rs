@@ -20,6 +20,8 @@ pub struct Client {
     token: String,
     /// An empty home, so that a configuration on this machine says nothing here.
     home: TempDir,
+    /// Whose certificates it trusts, where it is not those that the system does.
+    authority: Option<PathBuf>,
 }
 
 /// What `dist ci publish --json` prints (`dist.publish/1`), as far as it is looked at here.
@@ -100,7 +102,13 @@ impl Client {
     /// When it cannot be given a home.
     pub fn of_server(dist: &Path, url: &str, token: &str) -> Result<Self> {
         let home = tempfile::tempdir().context("cannot create an empty home")?;
-        Ok(Self { dist: dist.to_owned(), url: url.to_owned(), token: token.to_owned(), home })
+        Ok(Self { dist: dist.to_owned(), url: url.to_owned(), token: token.to_owned(), home, authority: None })
+    }
+
+    /// The same client, which trusts the certificates of this authority, PEM.
+    #[must_use]
+    pub fn trusting(self, authority: &Path) -> Self {
+        Self { authority: Some(authority.to_owned()), ..self }
     }
 
     /// The address of the server.
@@ -126,6 +134,9 @@ impl Client {
             .env("DIST_TOKEN", &self.token)
             .env("HOME", self.home.path())
             .env("XDG_CONFIG_HOME", self.home.path());
+        if let Some(authority) = &self.authority {
+            command.env("SSL_CERT_FILE", authority);
+        }
         command
     }
 

@@ -1,7 +1,7 @@
 //! Project tasks: everything that is done to the workspace rather than by the product.
 //!
 //! One module per task ([`mod@test`], [`tidy`], [`docs`], [`fixtures`], [`demo`], [`mod@bench`], [`crash`], [`fuzz`],
-//! [`browser`], [`conform`], [`image`], [`package`]),
+//! [`browser`], [`conform`], [`image`], [`package`], [`proxies`]),
 //! each with its `Options` and one `run`. What several tasks share sits in small rooms beside them:
 //! [`workspace`] knows where things are and builds them, [`process`] runs commands, [`server`] and
 //! [`client`] drive the built `distd` and `dist` from outside, [`store`] looks at what they left on
@@ -31,6 +31,7 @@ pub mod image;
 pub mod manifest;
 pub mod package;
 pub mod process;
+pub mod proxies;
 pub mod screenshots;
 pub mod server;
 pub mod store;

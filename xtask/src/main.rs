@@ -38,6 +38,8 @@ enum Task {
     Screenshots,
     /// Look for files that inspection does not bear
     Fuzz(xtask::fuzz::Options),
+    /// Prove a server behind nginx and Caddy, and what the doctor says of broken ones
+    Proxies(xtask::proxies::Options),
     /// Build the container image and prove a container of it
     Image(xtask::image::Options),
     /// Build the release archive and the Debian package
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Task::Browser => xtask::browser::run(),
         Task::Screenshots => xtask::screenshots::run(),
         Task::Fuzz(options) => xtask::fuzz::run(&options),
+        Task::Proxies(options) => xtask::proxies::run(&options),
         Task::Image(options) => xtask::image::run(&options),
         Task::Dist(options) => xtask::package::run(&options),
     };

@@ -9,7 +9,7 @@ use std::{process::Command, time::Instant};
 use anyhow::{Context, Result};
 
 use crate::{
-    browser, conform, demo, fixtures, process, tidy,
+    browser, conform, demo, fixtures, process, proxies, tidy,
     tools::{self, FIND, FORMATS, NPM, OPENSSL, PIP, SHA256SUM, SQLITE3, STRACE},
     workspace,
 };
@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
     Step { name: "a browser", run: browser::run },
     Step { name: "demo", run: tell_the_demo },
     Step { name: "the API and its description", run: hold_to_the_description },
+    Step { name: "nginx and Caddy", run: go_through_proxies },
     Step { name: "tests", run: run_tests },
 ];
 
@@ -105,6 +106,10 @@ fn tell_the_demo() -> Result<()> {
 
 fn hold_to_the_description() -> Result<()> {
     conform::run(&conform::Options::default())
+}
+
+fn go_through_proxies() -> Result<()> {
+    proxies::run(&proxies::Options::default())
 }
 
 fn run_tests() -> Result<()> {

@@ -40,6 +40,11 @@ pub const PIP: Tool = Tool { program: "pip3", package: "python3-pip" };
 /// Makes profiles and certificates, and the measure for hashing.
 pub const OPENSSL: Tool = Tool { program: "openssl", package: "openssl" };
 
+/// A proxy that people put before the server.
+pub const NGINX: Tool = Tool { program: "nginx", package: "nginx" };
+/// Another one.
+pub const CADDY: Tool = Tool { program: "caddy", package: "caddy" };
+
 /// Runs what asks the API.
 pub const PYTHON: Tool = Tool { program: "python3", package: "python3" };
 

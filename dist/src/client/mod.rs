@@ -191,7 +191,7 @@ impl Client {
     ) -> Result<Answer<T>, CliError> {
         let mut was_repeated = false;
         for failed in 1.. {
-            let attempt = async { self.read_json(self.attempt(request()).await?).await };
+            let attempt = async { self.read(self.attempt(request()).await?).await };
             let outcome = tokio::time::timeout(timeout, attempt).await;
             match outcome.unwrap_or_else(|_| Err(Failure::timeout(&self.server, timeout))) {
                 Ok(value) => return Ok(Answer { value, was_repeated }),
@@ -204,7 +204,11 @@ impl Client {
         Err(CliError::new(ErrorCode::Internal, "retries never end"))
     }
 
-    async fn read_json<T: DeserializeOwned>(&self, mut response: Response) -> Result<T, Failure> {
+    /// Reads the JSON document of an answer.
+    ///
+    /// # Errors
+    /// When the answer breaks off, or is something else.
+    pub(crate) async fn read<T: DeserializeOwned>(&self, mut response: Response) -> Result<T, Failure> {
         let url = response.url().to_string();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| Failure::transport(&self.server, &error))? {

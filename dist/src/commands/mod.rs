@@ -8,6 +8,7 @@ pub(crate) mod check;
 pub(crate) mod ci;
 pub(crate) mod completions;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod fsck;
 pub(crate) mod gc;
 pub(crate) mod generate;
@@ -73,6 +74,7 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<(), CliEr
         Command::Webhook(command) => webhook::run(command, session).await,
         Command::Whoami(_) => whoami::run(session).await,
         Command::Audit(args) => audit::run(args, session).await,
+        Command::Doctor(args) => doctor::run(args, session).await,
         Command::Fsck(args) => fsck::run(args, session).await,
         Command::Gc(args) => gc::run(args, session).await,
         Command::Completions(args) => completions::run(&args),

@@ -1,7 +1,7 @@
 //! `distd serve`: from options to a server that runs, is told anew, and ends.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -84,6 +84,14 @@ pub(super) struct Serve {
     pub(super) configuration: Vec<Setting>,
 }
 
+/// Options that more than the server itself looks at.
+pub(super) struct About<'a> {
+    pub(super) data: &'a Path,
+    pub(super) public_url: Option<String>,
+    pub(super) reserve_bytes: u64,
+    pub(super) certificate: Option<&'a Path>,
+}
+
 impl Serve {
     pub(super) fn run(self) -> Result<()> {
         let log = self.logging.start(&self.data.data)?;
@@ -101,6 +109,16 @@ impl Serve {
             return refuse("tls_cert and tls_key belong together");
         }
         self.tls().await.map(drop)
+    }
+
+    /// What is looked at from outside.
+    pub(super) fn about(&self) -> About<'_> {
+        About {
+            data: &self.data.data,
+            public_url: self.public_url.as_ref().map(ToString::to_string),
+            reserve_bytes: self.reserve_mib.saturating_mul(1024 * 1024),
+            certificate: self.tls_cert.as_deref(),
+        }
     }
 
     async fn tls(&self) -> Result<Option<Tls>> {

@@ -9,6 +9,7 @@ mod care;
 mod channels;
 mod compare;
 mod disposition;
+mod doctor;
 mod error;
 mod extract;
 mod health;

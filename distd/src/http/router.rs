@@ -9,7 +9,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use super::{
-    apps, audit, care, channels, compare, health, installs, layer, links, metrics, objects, openapi, promotion,
+    apps, audit, care, channels, compare, doctor, health, installs, layer, links, metrics, objects, openapi, promotion,
     publishers, push, releases, reports, staging, subpath, tokens, webhooks,
 };
 use crate::{Server, web};
@@ -63,6 +63,9 @@ pub(super) fn api() -> OpenApiRouter<Server> {
         .routes(routes!(care::show))
         .routes(routes!(care::check))
         .routes(routes!(care::gc))
+        .routes(routes!(doctor::show))
+        .routes(routes!(doctor::echo).layer(DefaultBodyLimit::disable()))
+        .routes(routes!(doctor::bytes))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::show))

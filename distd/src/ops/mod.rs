@@ -12,6 +12,7 @@ pub mod care;
 pub(crate) mod channels;
 pub(crate) mod commit;
 pub(crate) mod compare;
+pub(crate) mod doctor;
 pub(crate) mod download;
 mod error;
 pub(crate) mod exchange;

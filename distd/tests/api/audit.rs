@@ -121,10 +121,17 @@ async fn check(operation: &str) {
         "webhooks_create" | "webhooks_delete" | "webhooks_test" | "webhooks_redeliver" => webhooks().await,
         "store_check" => store_check().await,
         "store_gc" => store_gc_of_nothing().await,
+        "doctor_echo" => doctor_echo_changes_nothing().await,
         // Who it records is the token that it makes: `oidc.rs` finds that event and that token, and nothing else.
         "oidc_exchange" => {}
         other => panic!("{other} changes something and has no entry here: which event does it leave?"),
     }
+}
+
+async fn doctor_echo_changes_nothing() {
+    let stage = Stage::set().await;
+    let done = stage.call(stage.caller.request(Method::PUT, paths::DOCTOR_ECHO).body(BYTES)).await;
+    assert!(done.events.is_empty());
 }
 
 async fn apps_create() {

@@ -14,6 +14,7 @@ mod configuration;
 mod console;
 mod console_browser;
 mod console_many;
+mod doctor;
 mod download;
 mod files;
 mod gates;

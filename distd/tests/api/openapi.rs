@@ -20,7 +20,7 @@ async fn the_document_is_served_and_every_operation_is_named_and_described() {
             assert!(operation["summary"].is_string(), "{method} {path} is not described");
         }
     }
-    assert_eq!(ids.len(), 61);
+    assert_eq!(ids.len(), 64);
 }
 
 #[test]
@@ -39,6 +39,9 @@ fn the_paths_that_clients_build_are_the_routes_that_the_server_has() {
         paths::STORE.to_owned(),
         paths::STORE_CHECK.to_owned(),
         paths::STORE_GC.to_owned(),
+        paths::DOCTOR.to_owned(),
+        paths::DOCTOR_ECHO.to_owned(),
+        paths::DOCTOR_BYTES.to_owned(),
         paths::app(&app),
         paths::links(&app),
         paths::link(&app, "id"),

@@ -4,6 +4,7 @@ mod apps;
 mod audit;
 mod care;
 mod channels;
+mod doctor;
 mod install;
 mod links;
 mod promotion;
@@ -24,6 +25,7 @@ pub use care::{
 pub use channels::{
     Channel, Channels, ExpectedRelease, Moved, Pin, PinRequest, PromoteRequest, ReflogLine, ReflogPage, RollbackRequest,
 };
+pub use doctor::{Arrival, BytesQuery, Echo, byte_at};
 pub use install::{
     DownloadCount, Downloads, DownloadsQuery, Install, InstallMode, InstallReason, Update, UpdateArtifact, UpdateQuery,
 };
