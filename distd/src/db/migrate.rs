@@ -11,6 +11,7 @@ const STEPS: &[&[&str]] = &[
     &[refs::sqlite::SCHEMA_2],
     &[include_str!("history.sql")],
     &[include_str!("install.sql")],
+    &[include_str!("care_state.sql")],
 ];
 
 /// Why the tables cannot be brought to this version.
