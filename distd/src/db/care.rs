@@ -45,6 +45,42 @@ pub(crate) fn checks(connection: &Connection) -> DbResult<Vec<(Digest, Timestamp
     statement.query_and_then([], |row| Ok((parse(row, "digest")?, parse(row, "checked_at")?)))?.collect()
 }
 
+/// What there is in all, by what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) objects: u64,
+    pub(crate) bytes: u64,
+    pub(crate) oldest_check: Option<Timestamp>,
+    pub(crate) newest_check: Option<Timestamp>,
+    pub(crate) trashed: u64,
+    pub(crate) trashed_bytes: u64,
+}
+
+/// Counts objects that were checked and the trash. Reads an index and the trash, no checksums.
+pub(crate) fn totals(connection: &Connection) -> DbResult<Totals> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) AS objects, coalesce(sum(size), 0) AS bytes, min(checked_at) AS oldest,
+                max(checked_at) AS newest, (SELECT count(*) FROM trash) AS trashed,
+                (SELECT coalesce(sum(size), 0) FROM trash) AS trashed_bytes
+         FROM object_care",
+    )?;
+    let time_of = |row: &rusqlite::Row<'_>, column: &str| match row.get::<_, Option<String>>(column)? {
+        Some(_) => parse(row, column).map(Some),
+        None => Ok(None),
+    };
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok(Totals {
+            objects: unsigned(row, "objects")?,
+            bytes: unsigned(row, "bytes")?,
+            oldest_check: time_of(row, "oldest")?,
+            newest_check: time_of(row, "newest")?,
+            trashed: unsigned(row, "trashed")?,
+            trashed_bytes: unsigned(row, "trashed_bytes")?,
+        })
+    };
+    statement.query_row([], |row| Ok(read(row)))?
+}
+
 /// Forgets everything that is derived from an object's bytes.
 pub(crate) fn forget_object(tx: &Transaction<'_>, digest: &Digest) -> DbResult<()> {
     for sql in ["DELETE FROM object_care WHERE digest = ?1", "DELETE FROM trash WHERE digest = ?1"] {

@@ -12,6 +12,7 @@ const STEPS: &[&[&str]] = &[
     &[include_str!("history.sql")],
     &[include_str!("install.sql")],
     &[include_str!("webhooks.sql")],
+    &[include_str!("care_state.sql")],
 ];
 
 /// Why the tables cannot be brought to this version.

@@ -7,6 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use protocol::scope::Need;
 
+use super::care::state::state;
 use super::{Caller, OpError};
 use crate::blocking::blocking;
 use crate::{Server, db};
@@ -40,20 +41,18 @@ pub(crate) async fn show(server: &Server, caller: &Caller) -> Result<Gauges, OpE
 /// When the database or the disk does not answer.
 pub(crate) async fn read(server: &Server) -> Result<Gauges, OpError> {
     let rows = server.db.read(|connection| Ok::<_, OpError>(db::gauges::read(connection)?)).await?;
+    let care = state(&server.db, server.data()).await?;
     let (store, data) = (server.store.clone(), server.data().to_owned());
-    let (free, database, quarantined) = blocking(move || {
-        let (free, database) = (store.available_space()?, size_of_database(&data));
-        Ok::<_, OpError>((free, database, fs::read_dir(data.join("quarantine")).map_or(0, Iterator::count) as u64))
-    })
-    .await?;
+    let sizes = blocking(move || Ok::<_, OpError>((store.available_space()?, size_of_database(&data))));
+    let (free, database) = sizes.await?;
     let count = |name, help, value| Gauge { name, help, value };
     let counts = vec![
         count("apps", "Apps", rows.apps),
         count("releases", "Releases", rows.releases),
-        count("objects", "Objects in the store that have been verified at least once", rows.objects),
-        count("object_bytes", "What these take up", rows.object_bytes),
-        count("trash_objects", "Objects that nothing names and that gc is going to delete", rows.trashed),
-        count("quarantined_objects", "Objects that were found damaged and moved aside", quarantined),
+        count("objects", "Objects in the store that have been verified at least once", care.objects),
+        count("object_bytes", "What these take up", care.bytes),
+        count("trash_objects", "Objects that nothing names and that gc is going to delete", care.trashed),
+        count("quarantined_objects", "Objects that were found damaged and moved aside", care.quarantined),
         count("uploads_in_progress", "Objects that were announced and have not arrived whole", rows.uploads),
         count("audit_events", "Number of the newest audit event", rows.audit_events),
         count("database_bytes", "The database and its write-ahead log", database),
@@ -63,9 +62,10 @@ pub(crate) async fn read(server: &Server) -> Result<Gauges, OpError> {
     ];
     let time = |name, help, value: Option<Timestamp>| value.map(|value| Gauge { name, help, value });
     let times = [
-        time("gc_last_run_timestamp_seconds", "When gc last ran", rows.gc_at),
-        time("backup_last_run_timestamp_seconds", "When a backup was last tried", rows.backup_at),
-        time("check_oldest_timestamp_seconds", "When the object was read whose check is the oldest", rows.oldest_check),
+        time("gc_last_run_timestamp_seconds", "When gc last ran", care.gc_at),
+        time("fsck_last_run_timestamp_seconds", "When fsck last ran over the API", care.check.map(|(at, _)| at)),
+        time("backup_last_run_timestamp_seconds", "When a backup was last tried", care.backup_at),
+        time("check_oldest_timestamp_seconds", "When the object was read whose check is the oldest", care.oldest_check),
     ];
     Ok(Gauges { counts, times: times.into_iter().flatten().collect() })
 }

@@ -9,7 +9,7 @@ use distd::db::Database;
 use distd::ops::Caller;
 use distd::ops::care::gc::{self, Ground, Uploads};
 use distd::ops::care::repair::{self, Source};
-use distd::ops::care::{Policy, backup, check};
+use distd::ops::care::{self, Policy, backup, check};
 use jiff::{SignedDuration, Timestamp};
 use objstore::{BLOCK_BYTES, CopyMethod, Digest, Options, Store};
 use protocol::api::{
@@ -490,4 +490,30 @@ async fn the_state_of_the_store_is_told() {
     server.advance(SignedDuration::from_hours(31 * 24));
     let status: StoreStatus = read(admin.get(paths::STORE).await).await;
     assert_eq!(status.scrub.overdue, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_metrics_ask_of_care_is_what_happened() {
+    let (server, admin) = stage().await;
+    let digest = Digest::of(b"bytes");
+    let database = Database::attach(server.data.path()).unwrap();
+    let before = care::state(&database, server.data.path()).await.unwrap();
+    assert_eq!((before.objects, before.oldest_check, before.check, before.gc_at), (0, None, None, None));
+
+    admin.upload("acme", &[b"bytes"]).await;
+    let now = server.clock().now();
+    check_over_api(&admin, json!({})).await;
+    gc(&admin, false).await;
+    let state = care::state(&database, server.data.path()).await.unwrap();
+    assert_eq!((state.objects, state.bytes, state.trashed, state.trashed_bytes, state.quarantined), (1, 5, 0, 0, 0));
+    assert_eq!((state.oldest_check, state.newest_check, state.gc_at), (Some(now), Some(now), Some(now)));
+    let clean = care::LastCheck { quick: false, interrupted: false, errors: 0, failure: None };
+    assert_eq!(state.check, Some((now, clean)));
+    assert_eq!((state.backup_at, state.backup_error), (None, None));
+
+    tamper(server.data.path(), &digest, |bytes| bytes[0] ^= 1);
+    check_over_api(&admin, json!({})).await;
+    let state = care::state(&database, server.data.path()).await.unwrap();
+    assert_eq!((state.objects, state.quarantined), (0, 1), "what was moved aside is no object");
+    assert_eq!(state.check.map(|(_, last)| last.errors), Some(1));
 }

@@ -11,6 +11,7 @@ mod live;
 pub mod repair;
 mod retention;
 pub mod schedule;
+mod state;
 mod status;
 
 use jiff::SignedDuration;
@@ -18,6 +19,7 @@ use jiff::SignedDuration;
 pub(crate) use check::over_api;
 pub(crate) use damage::{examine, open};
 pub(crate) use gc::over_api as gc_over_api;
+pub use state::{LastCheck, State, state};
 pub(crate) use status::show as status;
 
 /// How long things are kept that nothing names.

@@ -62,6 +62,6 @@ fn scrub(
     }
 }
 
-fn count_files(folder: &Path) -> u64 {
+pub(super) fn count_files(folder: &Path) -> u64 {
     fs::read_dir(folder).map_or(0, |entries| entries.count() as u64)
 }

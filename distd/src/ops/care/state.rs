@@ -1,0 +1,81 @@
+//! How care goes, cheaply: for metrics and the console, which ask often. Counts from an index, lists no objects.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::super::OpError;
+use super::status::count_files;
+use crate::blocking::blocking;
+use crate::db;
+use crate::db::Database;
+
+/// How care of the store goes. What never happened is `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// Objects that were held against their digests at least once; every upload is.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// When the bytes of the object that was not read for the longest were last read: how far the background check is.
+    pub oldest_check: Option<Timestamp>,
+    /// When the bytes of an object were last read.
+    pub newest_check: Option<Timestamp>,
+    /// Objects in the trash.
+    pub trashed: u64,
+    /// Their bytes.
+    pub trashed_bytes: u64,
+    /// Objects that were moved aside because they were damaged.
+    pub quarantined: u64,
+    /// The last check that was asked for over the API and came to its end, or could not be made.
+    pub check: Option<(Timestamp, LastCheck)>,
+    /// When gc last ran.
+    pub gc_at: Option<Timestamp>,
+    /// When the schedule last tried to make a backup.
+    pub backup_at: Option<Timestamp>,
+    /// Why that backup is none, or lacks objects; `None` where it is whole.
+    pub backup_error: Option<String>,
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastCheck {
+    /// Whether it looked at sizes and links only.
+    pub quick: bool,
+    /// Whether it was ended before it was through.
+    pub interrupted: bool,
+    /// Findings that mean something is wrong.
+    pub errors: u64,
+    /// Why it could not be made, where it could not.
+    pub failure: Option<String>,
+}
+
+/// How care goes. Asks for no right: who calls it has asked.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn state(database: &Database, data: &Path) -> Result<State, OpError> {
+    let folder = data.join("quarantine");
+    let quarantined = blocking(move || count_files(&folder)).await;
+    database
+        .read(move |connection| {
+            let totals = db::care::totals(connection)?;
+            let backup: Option<(Timestamp, Value)> = db::care::run(connection, "backup")?;
+            Ok(State {
+                objects: totals.objects,
+                bytes: totals.bytes,
+                oldest_check: totals.oldest_check,
+                newest_check: totals.newest_check,
+                trashed: totals.trashed,
+                trashed_bytes: totals.trashed_bytes,
+                quarantined,
+                check: db::care::run(connection, "fsck")?,
+                gc_at: db::care::run::<Value>(connection, "gc")?.map(|(at, _)| at),
+                backup_at: backup.as_ref().map(|(at, _)| *at),
+                backup_error: backup.and_then(|(_, said)| said["error"].as_str().map(str::to_owned)),
+            })
+        })
+        .await
+}
