@@ -43,7 +43,7 @@ pub(super) fn corrupt(column: &str, key: impl Display, why: impl Display) -> DbE
     Corrupt { column: column.to_owned(), text: key.to_string(), why: why.to_string() }.into()
 }
 
-pub(super) type DbResult<T> = Result<T, DbError>;
+pub(crate) type DbResult<T> = Result<T, DbError>;
 
 /// The value of a text column.
 pub(super) fn parse<T: FromStr<Err: Display>>(row: &Row<'_>, column: &str) -> DbResult<T> {

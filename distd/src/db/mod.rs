@@ -33,6 +33,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::blocking::blocking;
+pub(crate) use convert::DbResult;
 pub use convert::{Corrupt, DbError};
 pub use migrate::MigrateError;
 

@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 
 use super::Check;
-use crate::db::{self, gauges};
+use crate::db;
+use crate::ops::care;
 
 /// The clock may be behind the newest event by so much: more than that is refused at the start.
 const CLOCK_STEP: SignedDuration = SignedDuration::from_hours(24);
@@ -38,12 +39,12 @@ pub(crate) fn database(data: &Path, now: Timestamp) -> Vec<Check> {
         Err(error) => return vec![Check::fail("database", error.to_string(), "distd restore --from BACKUP")],
     };
     let mut checks = vec![integrity(&connection)];
-    match (db::audit::newest(&connection), gauges::read(&connection)) {
-        (Ok(newest), Ok(rows)) => {
+    match (db::audit::newest(&connection), care::read(&connection)) {
+        (Ok(newest), Ok(state)) => {
             checks.push(clock(newest, now));
             // Nothing is to be checked, deleted or saved where nothing is.
-            let is_empty = rows.objects == 0;
-            let ages = [(&FSCK, rows.oldest_check), (&GC, rows.gc_at), (&BACKUP, rows.backup_at)];
+            let is_empty = state.objects == 0;
+            let ages = [(&FSCK, state.oldest_check), (&GC, state.gc_at), (&BACKUP, state.backup_at)];
             checks.extend(ages.iter().map(|(habit, at)| age(habit, *at, now, is_empty)));
         }
         (Err(error), _) | (_, Err(error)) => {

@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use protocol::scope::Need;
 
-use super::care::state::state;
+use super::care::state;
 use super::{Caller, OpError};
 use crate::blocking::blocking;
 use crate::{Server, db};

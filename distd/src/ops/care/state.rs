@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::OpError;
 use super::status::count_files;
 use crate::blocking::blocking;
-use crate::db;
-use crate::db::Database;
+use crate::db::{self, Database, DbResult};
 
 /// How care of the store goes. What never happened is `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,25 @@ pub struct LastCheck {
     pub failure: Option<String>,
 }
 
+/// What the database says of it: everything but what is in quarantine.
+pub(crate) fn read(connection: &Connection) -> DbResult<State> {
+    let totals = db::care::totals(connection)?;
+    let backup: Option<(Timestamp, Value)> = db::care::run(connection, "backup")?;
+    Ok(State {
+        objects: totals.objects,
+        bytes: totals.bytes,
+        oldest_check: totals.oldest_check,
+        newest_check: totals.newest_check,
+        trashed: totals.trashed,
+        trashed_bytes: totals.trashed_bytes,
+        quarantined: 0,
+        check: db::care::run(connection, "fsck")?,
+        gc_at: db::care::run::<Value>(connection, "gc")?.map(|(at, _)| at),
+        backup_at: backup.as_ref().map(|(at, _)| *at),
+        backup_error: backup.and_then(|(_, said)| said["error"].as_str().map(str::to_owned)),
+    })
+}
+
 /// How care goes. Asks for no right: who calls it has asked.
 ///
 /// # Errors
@@ -59,23 +78,5 @@ pub struct LastCheck {
 pub async fn state(database: &Database, data: &Path) -> Result<State, OpError> {
     let folder = data.join("quarantine");
     let quarantined = blocking(move || count_files(&folder)).await;
-    database
-        .read(move |connection| {
-            let totals = db::care::totals(connection)?;
-            let backup: Option<(Timestamp, Value)> = db::care::run(connection, "backup")?;
-            Ok(State {
-                objects: totals.objects,
-                bytes: totals.bytes,
-                oldest_check: totals.oldest_check,
-                newest_check: totals.newest_check,
-                trashed: totals.trashed,
-                trashed_bytes: totals.trashed_bytes,
-                quarantined,
-                check: db::care::run(connection, "fsck")?,
-                gc_at: db::care::run::<Value>(connection, "gc")?.map(|(at, _)| at),
-                backup_at: backup.as_ref().map(|(at, _)| *at),
-                backup_error: backup.and_then(|(_, said)| said["error"].as_str().map(str::to_owned)),
-            })
-        })
-        .await
+    database.read(move |connection| Ok(State { quarantined, ..read(connection)? })).await
 }
