@@ -114,7 +114,9 @@ pub(super) async fn bytes(
         (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
     ];
     if query.slow {
-        return Ok((about, Body::from_stream(slowly(size))).into_response());
+        // As downloads have: nginx keeps an answer back only where it knows how long it is.
+        let length = [(header::CONTENT_LENGTH, HeaderValue::from(size))];
+        return Ok((about, length, Body::from_stream(slowly(size))).into_response());
     }
     let etag = HeaderValue::from_str(&format!("\"doctor-{size}\"")).expect("a number is visible ASCII");
     let asked = wanted(&headers, &etag, size);

@@ -234,14 +234,15 @@ impl Site {
         Ok(())
     }
 
-    /// A link is an address that works from outside, and its page has no other.
+    /// A link is an address that works from outside, and its page names it and no other.
     fn check_addresses(&self, authority: &Path) -> Result<()> {
         let made: Value = serde_json::from_str(&self.client.run(["link", "create", "acme@beta", "--json"])?)?;
-        let address = made["url"].as_str().with_context(|| format!("a link without an address: {made}"))?;
-        ensure!(address.starts_with(self.proxy.url()), "{address} is not at {}", self.proxy.url());
-        let page = process::read(self.curl(authority).arg(address))?;
+        let path = made["path"].as_str().with_context(|| format!("a link without a path: {made}"))?;
+        let address = format!("{}{path}", self.proxy.url());
+        let page = process::read(self.curl(authority).arg(&address))?;
         let inside = self.server.url().trim_start_matches("http://");
-        ensure!(page.contains("acme") && !page.contains(inside), "the page of a link names {inside}");
+        ensure!(page.contains(&address), "the page of {address} does not name it");
+        ensure!(!page.contains(inside), "the page of {address} names {inside}");
         Ok(())
     }
 
