@@ -161,7 +161,7 @@ impl Cli {
         match layers::load(&Self::command(), &arguments) {
             Ok(loaded) => Self::from_loaded(loaded),
             Err(LoadError::CommandLine(error)) => error.exit(),
-            Err(error) => Err(Ended::new(Exit::Configuration, error).into()),
+            Err(error) => Err(Ended::new(Exit::Configuration, error.to_string()).into()),
         }
     }
 

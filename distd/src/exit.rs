@@ -36,8 +36,8 @@ pub struct Ended {
 
 impl Ended {
     /// Ends with this code and says this.
-    pub fn new(code: Exit, message: impl ToString) -> Self {
-        Self { code, message: message.to_string() }
+    pub fn new(code: Exit, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
     }
 }
 

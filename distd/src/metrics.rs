@@ -1,4 +1,4 @@
-//! `/metrics`: what the server does and how it is, as Prometheus reads it (OpenMetrics 1.0).
+//! `/metrics`: what the server does and how it is, as Prometheus reads it (`OpenMetrics` 1.0).
 //!
 //! Requests are counted as they end; everything else is asked when someone asks.
 
@@ -15,7 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::ops::gauges::Gauges;
 
-/// The media type of OpenMetrics text.
+/// The media type of `OpenMetrics` text.
 pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// Bounds of the buckets of durations, in seconds: from a page to an upload of many gigabytes.
 const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0];
@@ -115,6 +115,7 @@ fn encode(document: &mut String, metrics: &Metrics, now: &Gauges) -> fmt::Result
         registry.register(gauge.name, gauge.help, ConstGauge::new(gauge.value));
     }
     for gauge in &now.times {
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds are exact until the year 287396")]
         let seconds = gauge.value.as_millisecond() as f64 / 1e3;
         registry.register(gauge.name, gauge.help, ConstGauge::new(seconds));
     }

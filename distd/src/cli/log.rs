@@ -18,7 +18,7 @@ pub(super) struct Logging {
     /// How lines of the log are written.
     #[arg(long, env = "DISTD_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
-    /// What is logged: error, warn, info, debug or trace, also by module, such as info,distd::ops=debug.
+    /// What is logged: error, warn, info, debug or trace, also by module, such as `info,distd::ops=debug`.
     #[arg(long, value_name = "FILTER", env = "DISTD_LOG", default_value = "info", value_parser = parse_filter)]
     log: String,
     /// Write the log into the data directory's `logs` too, a file a day, and keep so many; 0 for stderr alone.

@@ -183,7 +183,7 @@ impl Serve {
         let opened = Server::open(&self.data.data, options, Clock::system(), Inspector::of_this_program()?);
         let server = opened.map_err(|error| {
             let code = exit::of_open(&error);
-            Ended::new(code, ownership::explain(error, &self.data.data))
+            Ended::new(code, ownership::explain(error, &self.data.data).to_string())
         })?;
         server.change(self.settings()?);
         let reach = if self.webhook_allow_private { Reach::Anywhere } else { Reach::Public };

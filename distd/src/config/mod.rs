@@ -100,7 +100,9 @@ pub struct Loaded {
 /// When a layer is not understood. The file's faults come all at once, each with its line.
 pub fn load(command: &Command, arguments: &[OsString]) -> Result<Loaded, LoadError> {
     let matches = command.clone().try_get_matches_from(arguments)?;
-    let serve = command.find_subcommand(SERVE).expect("there is a command that serves");
+    let Some(serve) = command.find_subcommand(SERVE) else {
+        return Ok(Loaded { matches, settings: Vec::new(), file: None });
+    };
     let (names, leaf, given) = descend(command, &matches);
     let Some(path) = path_of_file(leaf, serve, given) else {
         return Ok(Loaded { matches, settings: Vec::new(), file: None });

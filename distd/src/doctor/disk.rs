@@ -69,7 +69,7 @@ fn judge_space(free: u64, reserve: u64) -> Check {
     }
 }
 
-/// The kind of file system, from `/proc/self/mountinfo` (proc_pid_mountinfo(5)).
+/// The kind of file system, from `/proc/self/mountinfo` (`proc_pid_mountinfo(5)`).
 pub(crate) fn file_system(data: &Path) -> Check {
     let read = || Ok::<_, io::Error>((data.canonicalize()?, fs::read_to_string("/proc/self/mountinfo")?));
     match read() {

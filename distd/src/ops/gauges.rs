@@ -75,7 +75,7 @@ fn size_of_database(data: &Path) -> u64 {
     size("") + size("-wal")
 }
 
-/// Resident memory in bytes, from `/proc` (proc_pid_statm(5)); 0 where there is none.
+/// Resident memory in bytes, from `/proc` (`proc_pid_statm(5)`); 0 where there is none.
 fn resident_bytes() -> u64 {
     let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: u64 = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);

@@ -37,7 +37,7 @@ const SIZE_MIB: u64 = 64;
 const ELSEWHERE: &str = "127.0.0.9";
 
 /// How long an upload may take until it can be killed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What `cargo xtask proxies` is told.
 #[derive(Args, Debug)]

@@ -103,13 +103,14 @@ fn line(look: &Look, check: &Check, width: usize) -> String {
         Level::Warn => ("warn", Tone::Warn),
         Level::Fail => ("FAIL", Tone::Bad),
     };
-    let mut text = format!("{}  {:<width$}  {}\n", look.tone(tone, word), check.code, printable(&check.seen));
-    if let Some(mend) = &check.mend {
+    let first = format!("{}  {:<width$}  {}\n", look.tone(tone, word), check.code, printable(&check.seen));
+    let mends = check.mend.iter().flat_map(|mend| {
         let lines = [("nginx", mend.nginx), ("Caddy", mend.caddy), ("distd.toml", mend.distd.as_deref())];
-        for (place, line) in lines.iter().filter_map(|(place, line)| Some((place, (*line)?))) {
-            let place = look.dim(&format!("{place}:"));
-            text.push_str(&format!("{:indent$}{place} {}\n", "", printable(line), indent = width + 8));
-        }
-    }
-    text
+        lines.into_iter().filter_map(|(place, line)| Some((place, line?)))
+    });
+    let mends = mends.map(|(place, line)| {
+        let place = look.dim(&format!("{place}:"));
+        format!("{:indent$}{place} {}\n", "", printable(line), indent = width + 8)
+    });
+    std::iter::once(first).chain(mends).collect()
 }
