@@ -7,6 +7,7 @@ mod inspect;
 mod log;
 mod push;
 mod repush;
+mod stock;
 mod table;
 
 use std::{

@@ -74,6 +74,9 @@ pub fn read_metadata() -> Result<Metadata> {
 pub enum Profile {
     /// Quick to build; what touches every byte is optimised all the same.
     Dev,
+    /// The same among everything that the tests need, whose dependencies have other features: after `cargo xtask test` has
+    /// built it, nothing is built again.
+    Test,
     /// What is shipped, and what is measured.
     Release,
 }
@@ -108,11 +111,14 @@ impl Binaries {
 /// # Errors
 /// When the build fails.
 pub fn build(profile: Profile) -> Result<Binaries> {
+    const PROGRAMS: &[&str] = &["--package", "dist", "--package", "distd", "--bins"];
     let mut command = cargo();
-    command.args(["build", "--package", "dist", "--package", "distd", "--bins"]);
-    if profile == Profile::Release {
-        command.arg("--release");
-    }
+    command.arg("build");
+    match profile {
+        Profile::Dev => command.args(PROGRAMS),
+        Profile::Test => command.args(["--workspace", "--all-targets"]),
+        Profile::Release => command.args(PROGRAMS).arg("--release"),
+    };
     run_build(&mut command)
 }
 
@@ -138,14 +144,6 @@ pub fn build_static() -> Result<Binaries> {
     let mut command = cargo();
     command.env("RUSTFLAGS", FLAGS).args(["build", "--package", "dist", "--package", "distd", "--bins", "--release"]);
     run_build(command.args(["--target", &target, "--target-dir"]).arg(folder))
-}
-
-/// Builds everything that the tests need, and with it the two programs.
-///
-/// # Errors
-/// When the build fails.
-pub fn build_all() -> Result<Binaries> {
-    run_build(cargo().args(["build", "--workspace", "--all-targets"]))
 }
 
 fn run_build(command: &mut Command) -> Result<Binaries> {

@@ -139,7 +139,7 @@ fn draw_filter(desk: &Desk, view: &AppView) -> Markup {
                 select #platform name="platform" {
                     option value="" { "every platform" }
                     @for platform in Platform::ALL {
-                        option value=(platform) selected[desk.asked("platform") == platform.as_str()] { (bits::platform(*platform)) }
+                        option value=(platform) selected[desk.asked("platform") == platform.as_str()] { (platform.display_name()) }
                     }
                 }
                 button.quiet type="submit" { "Filter" }
