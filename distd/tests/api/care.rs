@@ -76,7 +76,7 @@ async fn wait_for_quarantine(data: &Path) {
     }
 }
 
-async fn check_over_api(client: &Client, request: Value) -> CheckReport {
+pub(crate) async fn check_over_api(client: &Client, request: Value) -> CheckReport {
     let answer = client.post(paths::STORE_CHECK, &request).await;
     assert_eq!(answer.status(), StatusCode::OK);
     let text = answer.text().await.unwrap();
@@ -507,7 +507,7 @@ async fn what_metrics_ask_of_care_is_what_happened() {
     let state = care::state(&database, server.data.path()).await.unwrap();
     assert_eq!((state.objects, state.bytes, state.trashed, state.trashed_bytes, state.quarantined), (1, 5, 0, 0, 0));
     assert_eq!((state.oldest_check, state.newest_check, state.gc_at), (Some(now), Some(now), Some(now)));
-    let clean = care::LastCheck { quick: false, interrupted: false, errors: 0, failure: None };
+    let clean = protocol::api::LastCheck { quick: false, interrupted: false, errors: 0, failure: None };
     assert_eq!(state.check, Some((now, clean)));
     assert_eq!((state.backup_at, state.backup_error), (None, None));
 

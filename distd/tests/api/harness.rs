@@ -261,7 +261,7 @@ pub(crate) fn commit_request(manifest: &ReleaseManifest, channel: Option<(&str, 
 
 pub(crate) fn part_request(manifest: &ReleaseManifest) -> StageRequest {
     let text = String::from_utf8(manifest.canonical_bytes()).unwrap();
-    StageRequest { manifest: RawValue::from_string(text).unwrap() }
+    StageRequest { manifest: RawValue::from_string(text).unwrap(), of: None }
 }
 
 pub(crate) fn wanted(bytes: &[u8]) -> WantedObject {

@@ -244,6 +244,13 @@ pub struct StoreStatus {
     pub quarantined: u64,
     /// How the background check is.
     pub scrub: ScrubStatus,
+    /// When a check that was asked for last came to its end, or could not be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub check_at: Option<Timestamp>,
+    /// What that check came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<LastCheck>,
     /// When gc last ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -255,6 +262,20 @@ pub struct StoreStatus {
     /// Why the last backup of the schedule failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_error: Option<String>,
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LastCheck {
+    /// Whether it looked at sizes and links only.
+    pub quick: bool,
+    /// Whether it was ended before it was through.
+    pub interrupted: bool,
+    /// Findings that mean something is wrong.
+    pub errors: u64,
+    /// Why it could not be made, where it could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 /// How the background check is.

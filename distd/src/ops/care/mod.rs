@@ -20,7 +20,7 @@ pub(crate) use check::over_api;
 pub(crate) use damage::{examine, open};
 pub(crate) use gc::over_api as gc_over_api;
 pub(crate) use state::read;
-pub use state::{LastCheck, State, state};
+pub use state::{State, state};
 pub(crate) use status::show as status;
 
 /// How long things are kept that nothing names.

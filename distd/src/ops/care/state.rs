@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use protocol::api::LastCheck;
 use rusqlite::Connection;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::OpError;
@@ -37,19 +37,6 @@ pub struct State {
     pub backup_at: Option<Timestamp>,
     /// Why that backup is none, or lacks objects; `None` where it is whole.
     pub backup_error: Option<String>,
-}
-
-/// What a check came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LastCheck {
-    /// Whether it looked at sizes and links only.
-    pub quick: bool,
-    /// Whether it was ended before it was through.
-    pub interrupted: bool,
-    /// Findings that mean something is wrong.
-    pub errors: u64,
-    /// Why it could not be made, where it could not.
-    pub failure: Option<String>,
 }
 
 /// What the database says of it: everything but what is in quarantine.

@@ -27,6 +27,7 @@ pub(crate) async fn show(server: &Server, caller: Caller) -> Result<StoreStatus,
         .db
         .read(move |connection| {
             let backup: Option<(Timestamp, Value)> = db::care::run(connection, "backup")?;
+            let (check_at, check) = db::care::run(connection, "fsck")?.unzip();
             Ok(StoreStatus {
                 schema: "dist.store/1".to_owned(),
                 objects: survey.objects.len() as u64,
@@ -36,6 +37,8 @@ pub(crate) async fn show(server: &Server, caller: Caller) -> Result<StoreStatus,
                 trashed: db::care::trash(connection)?.len() as u64,
                 quarantined,
                 scrub: scrub(&db::care::checks(connection)?, &survey, days, now),
+                check_at,
+                check,
                 gc_at: db::care::run::<Value>(connection, "gc")?.map(|(at, _)| at),
                 backup_at: backup.as_ref().map(|(at, _)| *at),
                 backup_error: backup.and_then(|(_, said)| said["error"].as_str().map(str::to_owned)),

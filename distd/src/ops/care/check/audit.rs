@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use protocol::api::{AuditAction, CheckEvent, CheckReport, CheckRequest, FindingKind, FindingLevel};
+use protocol::api::{AuditAction, CheckEvent, CheckReport, CheckRequest, FindingKind, FindingLevel, LastCheck};
 use protocol::scope::Need;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -12,7 +12,7 @@ use super::super::super::caller::Record;
 use super::super::super::{Caller, OpError};
 use super::{CheckError, Options, run};
 use crate::blocking::blocking;
-use crate::ops::care::{LastCheck, examine};
+use crate::ops::care::examine;
 use crate::{Server, db};
 
 /// Events on their way to a client that reads slowly; progress beyond them is not told.
