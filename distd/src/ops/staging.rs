@@ -111,7 +111,7 @@ fn enter(
     manifest: ReleaseManifest,
 ) -> Result<Stage, OpError> {
     require_objects(tx, store, &manifest)?;
-    keep_objects(tx, store, &manifest)?;
+    keep_objects(tx, store, &manifest, row.staged_at)?;
     let others = db::stages::of_release(tx, &row.app, &row.release, row.staged_at)?;
     if others.iter().filter(|other| other.part != row.part).count() >= limits::STAGED_PARTS {
         let message = format!("a release is put together from at most {} parts", limits::STAGED_PARTS);
