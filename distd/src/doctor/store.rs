@@ -44,7 +44,7 @@ pub(crate) fn database(data: &Path, now: Timestamp) -> Vec<Check> {
             checks.push(clock(newest, now));
             // Nothing is to be checked, deleted or saved where nothing is.
             let is_empty = state.objects == 0;
-            let ages = [(&FSCK, state.oldest_check), (&GC, state.gc_at), (&BACKUP, state.backup_at)];
+            let ages = [(&FSCK, state.oldest_check), (&GC, state.gc_at), (&BACKUP, state.whole_backup_at)];
             checks.extend(ages.iter().map(|(habit, at)| age(habit, *at, now, is_empty)));
         }
         (Err(error), _) | (_, Err(error)) => {

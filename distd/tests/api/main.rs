@@ -8,6 +8,7 @@ mod audit;
 mod bad_input;
 mod browser;
 mod care;
+mod care_runs;
 mod chain;
 mod concurrency;
 mod configuration;

@@ -255,13 +255,17 @@ pub struct StoreStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub gc_at: Option<Timestamp>,
-    /// When a backup was last made by the schedule.
+    /// When a backup was last tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub backup_at: Option<Timestamp>,
-    /// Why the last backup of the schedule failed.
+    /// Why that backup is none, or lacks objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_error: Option<String>,
+    /// When the last backup was made that lacks nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub whole_backup_at: Option<Timestamp>,
 }
 
 /// What a check came to.

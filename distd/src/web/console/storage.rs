@@ -94,7 +94,10 @@ fn cared(desk: &Desk, view: &StorageView) -> Markup {
             dt { "last backup" }
             dd {
                 @match (&status.backup_error, status.backup_at) {
-                    (Some(error), Some(ran)) => { (bits::state("block", "failed")) " " (bits::when(desk.now, ran)) ": " (error) },
+                    (Some(error), Some(ran)) => {
+                        (bits::state("block", "failed")) " " (bits::when(desk.now, ran)) ": " (error)
+                        @if let Some(whole) = status.whole_backup_at { "; the last whole one " (bits::when(desk.now, whole)) }
+                    },
                     (None, Some(ran)) => { (bits::state("ok", "whole")) " " (bits::when(desk.now, ran)) },
                     (_, None) => { (bits::state("warn", "none known")) " " code { "distd backup" } },
                 }
