@@ -18,7 +18,6 @@ use crate::{
     client::{Client, Status},
     digest,
     manifest::{Entry, Manifest},
-    workspace::Binaries,
 };
 
 /// Who the container runs as; nobody on most machines, so that nothing works by accident.
@@ -43,7 +42,7 @@ struct NewToken {
 }
 
 /// Publishes into a container, kills it, starts it again, and pulls.
-pub(super) fn run(engine: &Engine, binaries: &Binaries, tag: &str, mib: u64) -> Result<()> {
+pub(super) fn run(engine: &Engine, dist: &Path, tag: &str, mib: u64) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("dist-image-").tempdir().context("cannot create a folder")?;
     let data = folder.path().join("data");
     fs::create_dir(&data)?;
@@ -57,7 +56,7 @@ pub(super) fn run(engine: &Engine, binaries: &Binaries, tag: &str, mib: u64) -> 
 
     let made = container.exec(&["token", "create", "--name", "xtask", "--scope", "admin", "--json"])?;
     let made: NewToken = serde_json::from_str(&made).context("`distd token create --json` printed no token")?;
-    let client = Client::of_server(&binaries.dist, &container.url(), &made.token)?;
+    let client = Client::of_server(dist, &container.url(), &made.token)?;
     let (manifest, file) = prepare(folder.path(), mib)?;
     client.run(["app", "create", "acme", "--json"])?;
     let published = client.publish(&manifest)?;
