@@ -188,3 +188,6 @@ pub(super) fn response_buffering(arrival: Duration) -> Check {
     let seen = format!("what was answered over 400 ms arrived over {ms} ms: downloads are kept back");
     Check::fail(code, seen).mended_by(mend::RESPONSE_BUFFERING)
 }
+
+#[cfg(test)]
+mod tests;

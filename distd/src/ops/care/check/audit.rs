@@ -13,7 +13,7 @@ use super::super::super::{Caller, OpError};
 use super::{Options, run};
 use crate::Server;
 use crate::blocking::blocking;
-use crate::ops::care::{examine, note_check};
+use crate::ops::care::{check_chain, examine, note_check};
 
 /// Events on their way to a client that reads slowly; progress beyond them is not told.
 const EVENTS_AHEAD: usize = 256;
@@ -75,6 +75,9 @@ async fn check(server: Server, request: CheckRequest, sender: mpsc::Sender<Check
     let outcome = outcome.await;
     if let Err(error) = note_check(&server.db, request.quick, outcome.as_ref(), server.clock.now()).await {
         tracing::error!(%error, "the check could not be noted");
+    }
+    if let Err(error) = check_chain(&server).await {
+        tracing::error!(%error, "the audit chain could not be checked");
     }
     let last = match outcome {
         Ok(report) => {
