@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use distd::ops::care::check_chain;
 use objstore::{DirLock, Options};
 use protocol::api::AuditPage;
 use protocol::paths;
@@ -10,6 +11,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::chain::tamper;
 use crate::harness::{Client, TestServer, read};
 use crate::process::{Program, make_token, run};
 
@@ -158,6 +160,7 @@ async fn metrics_count_requests_and_say_how_things_are() {
     let admin = server.admin();
     admin.create_app("acme", "token").await;
     admin.get("/api/v1/apps/acme/releases/nowhere").await;
+    check_chain(&server.server).await.unwrap();
     let answer = admin.get("/metrics").await;
     assert_eq!(answer.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
     let text = answer.text().await.unwrap();
@@ -179,4 +182,31 @@ async fn metrics_count_requests_and_say_how_things_are() {
     assert_eq!(anonymous.status(), StatusCode::UNAUTHORIZED);
     let reader = server.with_scopes(&["read"]).await.get("/metrics").await;
     assert_eq!(reader.status(), StatusCode::FORBIDDEN);
+}
+
+/// The value of a gauge, where it is there.
+async fn gauge(server: &TestServer, name: &str) -> Option<f64> {
+    let text = server.admin().get("/metrics").await.text().await.unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.map(|value| value.parse().unwrap())
+}
+
+#[tokio::test]
+async fn metrics_say_whether_the_audit_chain_held_when_it_was_checked() {
+    const INTACT: &str = "dist_audit_chain_intact";
+    const CHECKED: &str = "dist_audit_chain_checked_timestamp_seconds";
+    let server = TestServer::start().await;
+    server.admin().create_app("acme", "token").await;
+    assert_eq!((gauge(&server, INTACT).await, gauge(&server, CHECKED).await), (None, None), "nobody has looked yet");
+    assert_eq!(check_chain(&server.server).await.unwrap().faults, 0);
+    #[expect(clippy::cast_precision_loss, reason = "seconds are exact")]
+    let now = server.clock().now().as_second() as f64;
+    assert_eq!((gauge(&server, INTACT).await, gauge(&server, CHECKED).await), (Some(1.0), Some(now)));
+
+    // An end that is cut off is a chain that holds, but for who knows where it ended.
+    tamper(server.data.path(), "DELETE FROM audit_events WHERE seq = (SELECT max(seq) FROM audit_events)");
+    for _ in 0..2 {
+        assert!(check_chain(&server.server).await.unwrap().faults > 0);
+        assert_eq!(gauge(&server, INTACT).await, Some(0.0));
+    }
 }

@@ -4,6 +4,7 @@
 //! runs beside pushes: what it decides on a snapshot it decides again in the transaction that acts on it.
 
 pub mod backup;
+mod chain;
 pub mod check;
 mod damage;
 pub mod gc;
@@ -16,6 +17,8 @@ mod status;
 
 use jiff::SignedDuration;
 
+pub(crate) use chain::Chain;
+pub use chain::{LastChain, check_chain};
 pub(crate) use check::over_api;
 pub(crate) use damage::{examine, open};
 pub(crate) use gc::over_api as gc_over_api;

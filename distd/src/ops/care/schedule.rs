@@ -11,12 +11,15 @@ use tokio::task::JoinHandle;
 
 use super::super::{Caller, OpError};
 use super::live::ago;
-use super::{backup, examine, gc};
+use super::{backup, check_chain, examine, gc};
 use crate::blocking::blocking;
 use crate::{Server, db};
 
 /// How often the background check looks what is due.
 const SCRUB_TICK: Duration = Duration::from_mins(1);
+
+/// How often the audit chain is checked.
+const CHAIN_EVERY: Duration = Duration::from_hours(24);
 
 /// What is read at least in one go: a small store is not read byte by byte.
 const SCRUB_LEAST_BYTES: u64 = 64 * 1024 * 1024;
@@ -65,6 +68,15 @@ pub fn start(server: &Server, schedule: Schedule) -> Vec<JoinHandle<()>> {
             if let Err(error) = scrub(&scrubbed).await {
                 tracing::error!(%error, "the background check could not go on");
             }
+        }
+    }));
+    let chained = server.clone();
+    tasks.push(tokio::spawn(async move {
+        loop {
+            if let Err(error) = check_chain(&chained).await {
+                tracing::error!(%error, "the audit chain could not be checked");
+            }
+            tokio::time::sleep(CHAIN_EVERY).await;
         }
     }));
     if let Some(backups) = schedule.backup {

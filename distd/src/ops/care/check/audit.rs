@@ -12,7 +12,7 @@ use super::super::super::caller::Record;
 use super::super::super::{Caller, OpError};
 use super::{CheckError, Options, run};
 use crate::blocking::blocking;
-use crate::ops::care::{LastCheck, examine};
+use crate::ops::care::{LastCheck, check_chain, examine};
 use crate::{Server, db};
 
 /// Events on their way to a client that reads slowly; progress beyond them is not told.
@@ -98,6 +98,9 @@ async fn note(server: &Server, quick: bool, outcome: &Result<CheckReport, CheckE
     let noted = server.db.write(move |tx| Ok::<_, OpError>(db::care::set_run(tx, "fsck", now, &last)?));
     if let Err(error) = noted.await {
         tracing::error!(%error, "the check could not be noted");
+    }
+    if let Err(error) = check_chain(server).await {
+        tracing::error!(%error, "the audit chain could not be checked");
     }
 }
 
