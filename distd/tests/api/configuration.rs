@@ -96,6 +96,41 @@ fn show_says_where_each_value_is_from_and_check_what_is_wrong() {
     assert!(!data.path().join("dist.sqlite").exists(), "checking makes nothing");
 }
 
+#[test]
+fn mail_is_configured_whole_or_not_at_all_and_its_password_never_shown() {
+    let data = tempfile::tempdir().unwrap();
+    let password = data.path().join("password");
+    fs::write(&password, "hunter2\n").unwrap();
+    let check = |text: &str, code: Option<i32>, expect: &str| {
+        write_file(data.path(), text);
+        let checked = run(&["config", "check"], data.path());
+        let said = String::from_utf8([checked.stdout, checked.stderr].concat()).unwrap();
+        assert_eq!(checked.status.code(), code, "{text}: {said}");
+        assert!(said.contains(expect) && !said.contains("hunter2"), "{text}: {said}");
+    };
+    let (server, from) = ("smtp_url = 'smtps://dist@mail.example.com'\n", "smtp_from = 'dist <dist@example.com>'\n");
+    let file = format!("smtp_password_file = '{}'\n", password.display());
+    check(&format!("{server}{from}{file}"), Some(0), "3 of its keys are in force");
+    check(&format!("{server}{from}smtp_password = 'hunter2'\n"), Some(0), "3 of its keys are in force");
+    check("smtp_url = 'smtp://relay?tls=none'\nsmtp_from = 'a@example.com'\n", Some(0), "2 of its keys");
+    check(from, Some(3), "need smtp_url");
+    check(server, Some(3), "needs smtp_from");
+    check(&format!("{server}{from}"), Some(3), "belong together");
+    check(
+        &format!("{server}{from}smtp_password_file = '/nowhere'\n"),
+        Some(3),
+        "cannot read smtp_password_file /nowhere",
+    );
+    check(&format!("{server}{from}{file}smtp_password = 'hunter2'\n"), Some(3), "exclude each other");
+    check(&format!("{server}smtp_from = 'nobody'\n"), Some(3), "distd.toml:2: `smtp_from` cannot be \"nobody\"");
+
+    write_file(data.path(), &format!("{server}{from}smtp_password = 'hunter2'\n"));
+    for flags in [["config", "show"].as_slice(), &["config", "show", "--json"]] {
+        let shown = String::from_utf8(run(flags, data.path()).stdout).unwrap();
+        assert!(shown.contains("smtp_password") && !shown.contains("hunter2"), "{shown}");
+    }
+}
+
 #[tokio::test]
 async fn a_signal_has_the_file_read_again_and_one_that_is_wrong_changes_nothing() {
     let data = data_with("trusted_proxy = []\n");

@@ -26,6 +26,7 @@ mod ipas;
 mod issuer;
 mod links;
 mod logs;
+mod mail;
 mod oidc;
 mod openapi;
 mod pages;
