@@ -12,10 +12,10 @@ const DIRECT: [(&str, &str); 10] = [
     ("public_url", "warn"),
     ("http2", "ok"),
     ("clock", "ok"),
-    ("body_limit", "ok"),
     ("request_buffering", "ok"),
-    ("range", "ok"),
+    ("body_limit", "ok"),
     ("response_buffering", "ok"),
+    ("range", "ok"),
 ];
 
 fn told(checks: &Value) -> Vec<(&str, &str)> {
