@@ -155,6 +155,8 @@ codes! {
         PublisherInvalid = "publisher_invalid",
         /// A webhook's address or events are not valid, or the app has too many.
         WebhookInvalid = "webhook_invalid",
+        /// A bundle is cut off, damaged, contradicts itself or is none.
+        BundleInvalid = "bundle_invalid",
     }
     Denied {
         /// No credential was sent, or one that is unknown, expired or revoked.
@@ -251,6 +253,8 @@ codes! {
         StageMismatch = "stage_mismatch",
         /// A file that would be overwritten is not one this command wrote.
         FileExists = "file_exists",
+        /// The app lacks a release or an object that a bundle builds on and does not hold.
+        BundlePrerequisiteMissing = "bundle_prerequisite_missing",
     }
     Policy {
         /// The server would have less free space than its reserve.
