@@ -12,7 +12,7 @@ use bytes::Bytes;
 use objstore::Hasher;
 use protocol::api::WantedObject;
 use protocol::bundle::{BUNDLE_JSON, BUNDLE_SUMS, Bundle, object_path};
-use protocol::{AppSlug, Digest, ErrorCode, paths};
+use protocol::{AppSlug, Digest, ErrorCode, limits, paths};
 use reqwest::header::{IF_RANGE, RANGE};
 use reqwest::{Method, StatusCode};
 use tokio::sync::mpsc;
@@ -68,9 +68,15 @@ enum Stopped {
 
 impl Head {
     /// The description and the checksums of a bundle.
-    fn of(bundle: &Bundle) -> Self {
+    /// # Errors
+    /// When the description is longer than an import reads.
+    fn of(bundle: &Bundle) -> Result<Self, CliError> {
         let mut json = serde_json::to_vec_pretty(bundle).expect("names and numbers always have a JSON form");
         json.push(b'\n');
+        if json.len() as u64 > limits::BUNDLE_JSON_BYTES {
+            let message = format!("{} has more objects than a bundle describes", bundle.selection);
+            return Err(CliError::usage(message).hint("make several, each of a range: APP@A..B"));
+        }
         let sums = bundle.sums(&json);
         let mut bytes = Vec::new();
         for (name, content) in [(BUNDLE_JSON, json.as_slice()), (BUNDLE_SUMS, sums.as_bytes())] {
@@ -78,7 +84,7 @@ impl Head {
             bytes.extend_from_slice(content);
             bytes.resize(bytes.len() + padding(content.len() as u64), 0);
         }
-        Self(bytes)
+        Ok(Self(bytes))
     }
 }
 
@@ -92,7 +98,7 @@ pub(crate) async fn write_bundle(
     target: &Target,
     bar: &Bar,
 ) -> Result<Written, CliError> {
-    let head = Head::of(bundle);
+    let head = Head::of(bundle)?;
     let size_bytes = head.0.len() as u64 + bundle.objects.iter().map(|object| entry_bytes(object.size)).sum::<u64>();
     let app = &bundle.app;
     let fetched_bytes = match target {

@@ -1,6 +1,6 @@
 //! `dist bundle import`: what a bundle holds, published as a push would.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -83,6 +83,7 @@ pub(crate) async fn run(args: ImportArgs, session: &Session) -> Result<(), CliEr
         meter: Arc::new(Meter::default()),
         published: HashSet::new(),
         uploaded: HashSet::new(),
+        moved: BTreeMap::new(),
     };
     let (mut again, mut may_create) = (Again::default(), args.create_app);
     let channels = loop {

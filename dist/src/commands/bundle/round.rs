@@ -45,6 +45,8 @@ pub(super) struct Import<'a> {
     /// What earlier rounds have done already.
     pub(super) published: HashSet<ReleaseId>,
     pub(super) uploaded: HashSet<Digest>,
+    /// Where channels were that it has moved.
+    pub(super) moved: BTreeMap<ChannelName, Option<ReleaseId>>,
 }
 
 /// What became of a channel.
@@ -227,10 +229,26 @@ impl Import<'_> {
             } else {
                 self.commit(refs, (own, release.id), manifest, &moving).await?
             };
-            channels.extend(here.iter().cloned().map(|channel| told_of(channel, &committed)));
+            for channel in here.iter().cloned().map(|channel| told_of(channel, &committed)) {
+                channels.push(self.remember(channel));
+            }
         }
         channels.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(channels)
+    }
+
+    /// A channel that an earlier round moved has been moved, not found there.
+    fn remember(&mut self, channel: ImportedChannel) -> ImportedChannel {
+        match (channel.status, self.moved.get(&channel.name)) {
+            (ChannelStatus::Moved, _) => {
+                self.moved.insert(channel.name.clone(), channel.from);
+                channel
+            }
+            (ChannelStatus::Unchanged, Some(from)) => {
+                ImportedChannel { status: ChannelStatus::Moved, from: *from, ..channel }
+            }
+            _ => channel,
+        }
     }
 
     /// The channels that the bundle has at a release.
