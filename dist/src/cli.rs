@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::client::RetryPolicy;
 use crate::commands::{
-    app, audit, bisect, channels, check, ci, completions, diff, doctor, fsck, gc, generate, init, inspect, link, log,
-    man, notes, pin, promote, publisher, pull, push, reflog, revoke, rollback, show, token, webhook, whoami,
+    app, audit, bisect, bundle, channels, check, ci, completions, diff, doctor, fsck, gc, generate, init, inspect,
+    link, log, man, notes, pin, promote, publisher, pull, push, reflog, revoke, rollback, show, token, webhook, whoami,
 };
 
 /// Git for releases: push artifacts, move channels, pull them back
@@ -105,6 +105,9 @@ pub(crate) enum Command {
     /// Find the release that brought a fault, by halves
     #[command(subcommand)]
     Bisect(bisect::BisectCommand),
+    /// Bundles: releases in one file, for places without a network
+    #[command(subcommand)]
+    Bundle(bundle::BundleCommand),
     /// Links that open a channel to whoever has them
     #[command(subcommand)]
     Link(link::LinkCommand),

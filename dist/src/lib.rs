@@ -3,6 +3,7 @@
 //! [`main`] parses, runs one command and turns its outcome into an exit code. Every command is a file under `commands`; what
 //! they share is the client, the publish engine, the download and the user interface.
 
+mod bundle;
 mod cli;
 mod client;
 mod commands;

@@ -41,6 +41,10 @@ pub(crate) struct LocalObject {
     pub(crate) digest: Digest,
     /// The file that holds them.
     pub(crate) path: PathBuf,
+    /// Where in the file they begin.
+    pub(crate) start: u64,
+    /// How many there are.
+    pub(crate) size_bytes: u64,
     /// What the file was like when it was hashed.
     pub(crate) stamp: Stamp,
     /// Its name, for progress.
@@ -142,7 +146,7 @@ impl Upload<'_> {
     }
 
     fn size(&self) -> u64 {
-        self.object.stamp.size_bytes
+        self.object.size_bytes
     }
 
     fn path(&self) -> String {
@@ -200,7 +204,7 @@ impl Upload<'_> {
             return Body::from(Bytes::new());
         }
         let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(READS_AHEAD);
-        let (stamp, trouble) = (self.object.stamp, trouble.clone());
+        let (stamp, trouble, at) = (self.object.stamp, trouble.clone(), self.object.start + at);
         tokio::task::spawn_blocking(move || {
             if let Err(error) = read_pieces(&mut file, at, length, stamp, &sender) {
                 trouble.set(error);

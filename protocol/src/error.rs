@@ -157,6 +157,8 @@ codes! {
         WebhookInvalid = "webhook_invalid",
         /// The server has no mail server to send mail through.
         MailNotConfigured = "mail_not_configured",
+        /// A bundle is cut off, damaged, contradicts itself or is none.
+        BundleInvalid = "bundle_invalid",
     }
     Denied {
         /// No credential was sent, or one that is unknown, expired or revoked.
@@ -253,6 +255,8 @@ codes! {
         StageMismatch = "stage_mismatch",
         /// A file that would be overwritten is not one this command wrote.
         FileExists = "file_exists",
+        /// The app lacks a release or an object that a bundle builds on and does not hold.
+        BundlePrerequisiteMissing = "bundle_prerequisite_missing",
     }
     Policy {
         /// The server would have less free space than its reserve.

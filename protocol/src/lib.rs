@@ -15,6 +15,7 @@
 
 pub mod api;
 pub mod audit_chain;
+pub mod bundle;
 pub mod checks;
 pub mod clients;
 pub mod compare;

@@ -101,3 +101,6 @@ pub const DOCTOR_BODY_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Most bytes that are sent to be looked at on their way.
 pub const DOCTOR_ANSWER_BYTES: u64 = 1024 * 1024;
+
+/// The description of a bundle, in bytes of JSON: enough for half a million objects.
+pub const BUNDLE_JSON_BYTES: u64 = 64 * 1024 * 1024;

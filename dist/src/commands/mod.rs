@@ -3,6 +3,7 @@
 pub(crate) mod app;
 pub(crate) mod audit;
 pub(crate) mod bisect;
+pub(crate) mod bundle;
 pub(crate) mod channels;
 pub(crate) mod check;
 pub(crate) mod ci;
@@ -68,6 +69,7 @@ pub(crate) async fn run(command: Command, session: &Session) -> Result<(), CliEr
         Command::Restore(args) => revoke::restore(args, session).await,
         Command::Reflog(args) => reflog::run(args, session).await,
         Command::Bisect(command) => bisect::run(command, session).await,
+        Command::Bundle(command) => bundle::run(command, session).await,
         Command::Link(command) => link::run(command, session).await,
         Command::Token(command) => token::run(command, session).await,
         Command::Publisher(command) => publisher::run(command, session).await,

@@ -105,7 +105,7 @@ pub(crate) async fn run(args: PullArgs, session: &Session) -> Result<(), CliErro
 }
 
 /// The server names the release; only the manifest's bytes say what it is.
-fn check_id(release: &Release) -> Result<(), CliError> {
+pub(super) fn check_id(release: &Release) -> Result<(), CliError> {
     let id = release.manifest.id();
     if id == release.id {
         return Ok(());
@@ -122,7 +122,7 @@ fn is_wanted(line: &ArtifactLine, args: &PullArgs) -> bool {
 }
 
 /// The server would not hand out its files either, one by one.
-fn refuse_revoked(release: &Release) -> Result<(), CliError> {
+pub(super) fn refuse_revoked(release: &Release) -> Result<(), CliError> {
     let Some(revoked) = &release.revoked else { return Ok(()) };
     let message = format!("{} {} was revoked: {} ({})", release.app, release.name, revoked.reason, revoked.by);
     Err(CliError::new(ErrorCode::ReleaseRevoked, message).hint("take another release: see `dist log`"))

@@ -36,7 +36,7 @@ use crate::upload::{LocalObject, Meter, Upload};
 const ROUNDS: u32 = 10;
 
 /// Objects on the way at once.
-const UPLOADS: usize = 4;
+pub(crate) const UPLOADS: usize = 4;
 
 /// Longest wait between two rounds.
 const ROUND_WAIT: Duration = Duration::from_secs(2);
@@ -94,7 +94,8 @@ pub(crate) async fn publish(
 fn local_objects(plan: &Plan, digests: &[Digest]) -> BTreeMap<Digest, LocalObject> {
     let object = |(file, digest): (&crate::plan::PlannedFile, &Digest)| {
         let name = file.filename.to_string();
-        (*digest, LocalObject { digest: *digest, path: file.path.clone(), stamp: file.stamp, name })
+        let (path, stamp) = (file.path.clone(), file.stamp);
+        (*digest, LocalObject { digest: *digest, path, start: 0, size_bytes: stamp.size_bytes, stamp, name })
     };
     plan.files.iter().zip(digests).map(object).collect()
 }
@@ -183,9 +184,7 @@ impl Push<'_> {
     async fn negotiate(&self) -> Result<Negotiated, CliError> {
         let objects = self.objects.values();
         let request = NegotiateRequest {
-            objects: objects
-                .map(|object| WantedObject { digest: object.digest, size: object.stamp.size_bytes })
-                .collect(),
+            objects: objects.map(|object| WantedObject { digest: object.digest, size: object.size_bytes }).collect(),
             refs: std::iter::once(self.release_ref()).chain(self.channel_ref()).collect(),
         };
         let path = paths::negotiate(&self.plan.header.app);
@@ -241,7 +240,7 @@ impl Push<'_> {
             let message = format!("{} asks for {}, which is not in this release", self.client.server(), missing.digest);
             CliError::new(ErrorCode::ServerAnswerInvalid, message)
         })?;
-        let bar = self.terminal.bar(&object.name, object.stamp.size_bytes, missing.offset);
+        let bar = self.terminal.bar(&object.name, object.size_bytes, missing.offset);
         let upload = Upload {
             client: self.client,
             app: &self.plan.header.app,
@@ -290,7 +289,7 @@ impl Push<'_> {
             objects: self.objects.len() as u64,
             uploaded_objects: self.uploaded.len() as u64,
             uploaded_bytes: self.meter.bytes(),
-            total_bytes: self.objects.values().map(|object| object.stamp.size_bytes).sum(),
+            total_bytes: self.objects.values().map(|object| object.size_bytes).sum(),
             requests: self.client.requests(),
             seconds: f64::from(milliseconds) / 1000.0,
         }

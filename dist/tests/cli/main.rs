@@ -4,6 +4,7 @@
 
 mod audit;
 mod bad_input;
+mod bundle;
 mod channels;
 mod ci_system;
 mod doctor;

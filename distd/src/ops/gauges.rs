@@ -69,14 +69,11 @@ pub(crate) async fn read(server: &Server) -> Result<Gauges, OpError> {
         time("gc_last_run_timestamp_seconds", "When gc last ran", care.gc_at),
         time("fsck_last_run_timestamp_seconds", "When fsck last ran over the API", care.check.map(|(at, _)| at)),
         time("backup_last_run_timestamp_seconds", "When a backup was last tried", care.backup_at),
-<<<<<<< HEAD
         time(
             "backup_last_success_timestamp_seconds",
             "When the last backup was made that lacks nothing",
             care.whole_backup_at,
         ),
-=======
->>>>>>> ops9
         time("audit_chain_checked_timestamp_seconds", "When the audit chain was checked", chain.map(|chain| chain.at)),
         time("check_oldest_timestamp_seconds", "When the object was read whose check is the oldest", care.oldest_check),
     ];

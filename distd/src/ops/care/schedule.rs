@@ -10,11 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::super::{Caller, OpError};
 use super::live::ago;
-<<<<<<< HEAD
 use super::{backup, check_chain, examine, gc, note_backup};
-=======
-use super::{backup, check_chain, examine, gc};
->>>>>>> ops9
 use crate::blocking::blocking;
 use crate::{Server, db};
 
