@@ -5,6 +5,7 @@ mod console;
 mod fsck;
 mod inspect;
 mod log;
+mod programs;
 mod push;
 mod repush;
 mod table;
@@ -19,11 +20,14 @@ use std::{
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 
+use self::programs::Programs;
 use crate::workspace;
 
 /// What `cargo xtask bench` is told.
 #[derive(Args, Debug)]
 pub struct Options {
+    #[command(flatten)]
+    programs: Programs,
     #[command(subcommand)]
     bench: Bench,
 }
@@ -49,13 +53,14 @@ enum Bench {
 /// # Errors
 /// When something that is timed fails.
 pub fn run(options: &Options) -> Result<()> {
+    let programs = &options.programs;
     match &options.bench {
-        Bench::Console(options) => console::run(options),
-        Bench::Fsck(options) => fsck::run(options),
-        Bench::Inspect(options) => inspect::run(options),
-        Bench::Log(options) => log::run(options),
-        Bench::Push(options) => push::run(options),
-        Bench::Repush(options) => repush::run(options),
+        Bench::Console(options) => console::run(options, programs),
+        Bench::Fsck(options) => fsck::run(options, programs),
+        Bench::Inspect(options) => inspect::run(options, programs),
+        Bench::Log(options) => log::run(options, programs),
+        Bench::Push(options) => push::run(options, programs),
+        Bench::Repush(options) => repush::run(options, programs),
     }
 }
 

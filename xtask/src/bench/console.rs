@@ -7,14 +7,10 @@ use clap::Args;
 
 use super::{
     log,
+    programs::Programs,
     table::{self, Row},
 };
-use crate::{
-    client::Client,
-    process,
-    server::Server,
-    workspace::{self, Profile},
-};
+use crate::{client::Client, process, server::Server, workspace::Profile};
 
 /// What `cargo xtask bench console` is told.
 #[derive(Args, Debug)]
@@ -39,9 +35,9 @@ pub(super) struct Options {
 /// The most that a page may have, in bytes.
 const PAGE_BYTES: u64 = 150 * 1024;
 
-pub(super) fn run(options: &Options) -> Result<()> {
+pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
     let profile = if options.unoptimized { Profile::Dev } else { Profile::Release };
-    let binaries = workspace::build(profile)?;
+    let binaries = programs.find(profile)?;
     let folder = tempfile::tempdir_in(super::folder()?).context("cannot create a folder")?;
     let data = folder.path().join("data");
     let server = Server::start(&binaries.distd, &data)?;

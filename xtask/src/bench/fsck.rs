@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::{
+    programs::Programs,
     table::{self, Row},
     time,
 };
@@ -14,7 +15,7 @@ use crate::{
     server::Server,
     store,
     tools::{self, FIND, OPENSSL},
-    workspace::{self, Profile},
+    workspace::Profile,
 };
 
 /// What `cargo xtask bench fsck` is told.
@@ -34,9 +35,9 @@ pub(super) struct Options {
     json: bool,
 }
 
-pub(super) fn run(options: &Options) -> Result<()> {
+pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
     tools::ensure(&[OPENSSL, FIND])?;
-    let binaries = workspace::build(Profile::Release)?;
+    let binaries = programs.find(Profile::Release)?;
     let folder = tempfile::tempdir_in(super::folder()?).context("cannot create a data directory")?;
     let data = folder.path().join("data");
     Server::start(&binaries.distd, &data)?.stop()?;

@@ -13,6 +13,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::{
+    programs::Programs,
     table::{self, Row},
     time,
 };
@@ -23,7 +24,7 @@ use crate::{
     process,
     server::Server,
     store,
-    workspace::{self, Profile},
+    workspace::Profile,
 };
 
 /// What `cargo xtask bench log` is told.
@@ -45,9 +46,9 @@ pub(super) struct Options {
 
 const APP: &str = "bench";
 
-pub(super) fn run(options: &Options) -> Result<()> {
+pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
     let profile = if options.unoptimized { Profile::Dev } else { Profile::Release };
-    let binaries = workspace::build(profile)?;
+    let binaries = programs.find(profile)?;
     let folder = tempfile::tempdir_in(super::folder()?).context("cannot create a folder")?;
     let data = folder.path().join("data");
     let server = Server::start(&binaries.distd, &data)?;
@@ -67,7 +68,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     ];
     let mut rows = Vec::new();
     for (name, arguments) in &commands {
-        let mut row = Row::new(name, 0);
+        let mut row = Row::new(*name, 0);
         for _ in 0..options.runs {
             row.seconds
                 .push(time_first_line(&client, arguments).map_err(|error| server.quote_log(&format!("{error:#}")))?);

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::{
+    programs::Programs,
     table::{self, Row},
     time,
 };
@@ -19,7 +20,7 @@ use crate::{
     process,
     server::Server,
     tools::{self, OPENSSL},
-    workspace::{self, Binaries, Profile},
+    workspace::{Binaries, Profile},
 };
 
 /// What `cargo xtask bench push` is told.
@@ -66,9 +67,9 @@ impl Figures {
     }
 }
 
-pub(super) fn run(options: &Options) -> Result<()> {
+pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
     tools::ensure(&[OPENSSL])?;
-    let binaries = workspace::build(Profile::Release)?;
+    let binaries = programs.find(Profile::Release)?;
     let folder = super::folder()?;
     let manifest = prepare(&folder, options.size_mib << 20)?;
     let mut figures = Figures::new(options.size_mib << 20);

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::{
+    programs::Programs,
     table::{self, Row},
     time,
 };
@@ -17,7 +18,7 @@ use crate::{
     digest,
     manifest::{Entry, Manifest},
     server::Server,
-    workspace::{self, Profile},
+    workspace::Profile,
 };
 
 /// What `cargo xtask bench repush` is told.
@@ -37,8 +38,8 @@ pub(super) struct Options {
 const APP: &str = "bench";
 const FILE_BYTES: u64 = 4096;
 
-pub(super) fn run(options: &Options) -> Result<()> {
-    let binaries = workspace::build(Profile::Release)?;
+pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
+    let binaries = programs.find(Profile::Release)?;
     let folder = tempfile::tempdir_in(super::folder()?).context("cannot create a folder")?;
     let (manifest, files) = prepare(folder.path(), options.count)?;
     let data = folder.path().join("data");

@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Row {
     /// What was timed.
-    pub(super) name: &'static str,
+    pub(super) name: String,
     /// The bytes that each run went through.
     pub(super) bytes: u64,
     /// One figure a run, in the order of the runs.
@@ -25,8 +25,8 @@ pub(super) struct Spread {
 }
 
 impl Row {
-    pub(super) fn new(name: &'static str, bytes: u64) -> Self {
-        Self { name, bytes, seconds: Vec::new() }
+    pub(super) fn new(name: impl Into<String>, bytes: u64) -> Self {
+        Self { name: name.into(), bytes, seconds: Vec::new() }
     }
 
     /// In seconds.
@@ -41,7 +41,8 @@ impl Row {
     }
 }
 
-fn spread(mut figures: Vec<f64>) -> Spread {
+/// The middle and the ends; not numbers where there are no figures.
+pub(super) fn spread(mut figures: Vec<f64>) -> Spread {
     figures.sort_by(f64::total_cmp);
     let (Some(&min), Some(&max)) = (figures.first(), figures.last()) else {
         return Spread { median: f64::NAN, min: f64::NAN, max: f64::NAN };
@@ -63,7 +64,7 @@ pub(super) fn render(rows: &[Row]) -> String {
     for row in rows {
         let (speed, time) = (row.speed(), row.time());
         let [median, min, max] = [speed.median, speed.min, speed.max].map(|speed| format!("{speed:.0}"));
-        table += &line(row.name, [median, min, max, format!("{:.3}", time.median)]);
+        table += &line(&row.name, [median, min, max, format!("{:.3}", time.median)]);
     }
     table
 }
@@ -87,7 +88,7 @@ mod tests {
     use super::*;
 
     fn row(seconds: &[f64]) -> Row {
-        Row { name: "cp", bytes: 10_000_000, seconds: seconds.to_vec() }
+        Row { name: "cp".into(), bytes: 10_000_000, seconds: seconds.to_vec() }
     }
 
     #[test]
