@@ -1,13 +1,19 @@
 //! `cargo xtask bench`: the product's times, and those of plain tools on the same bytes in the same
 //! run. A figure means something only beside the others of its run.
 
+mod ceilings;
+mod compare;
 mod console;
+mod data;
 mod fsck;
 mod inspect;
 mod log;
+mod measure;
+mod peers;
 mod programs;
 mod push;
 mod repush;
+mod serve;
 mod table;
 
 use std::{
@@ -38,7 +44,7 @@ enum Bench {
     Console(console::Options),
     /// A store read and verified whole
     Fsck(fsck::Options),
-    /// One large file: a cold push, a push with nothing new, a pull
+    /// One file: a cold push, a push with nothing new, a pull, beside every peer
     Push(push::Options),
     /// A large APK and a large IPA, inspected
     Inspect(inspect::Options),
@@ -46,6 +52,8 @@ enum Bench {
     Log(log::Options),
     /// Many small files, pushed a second time
     Repush(repush::Options),
+    /// Downloads of one file, beside nginx and docker-registry
+    Serve(serve::Options),
 }
 
 /// Runs one benchmark and prints its table, or JSON.
@@ -61,6 +69,7 @@ pub fn run(options: &Options) -> Result<()> {
         Bench::Log(options) => log::run(options, programs),
         Bench::Push(options) => push::run(options, programs),
         Bench::Repush(options) => repush::run(options, programs),
+        Bench::Serve(options) => serve::run(options, programs),
     }
 }
 
