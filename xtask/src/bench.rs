@@ -8,7 +8,9 @@ mod data;
 mod fsck;
 mod inspect;
 mod log;
+mod many;
 mod measure;
+mod memory;
 mod peers;
 mod programs;
 mod push;
@@ -44,6 +46,10 @@ enum Bench {
     Console(console::Options),
     /// A store read and verified whole
     Fsck(fsck::Options),
+    /// Pushes of 1 to 1,000 artifacts, and of 1 MiB to 4 GiB
+    Many(many::Options),
+    /// The server's memory, idle and while a large file goes up and down
+    Memory(memory::Options),
     /// One file: a cold push, a push with nothing new, a pull, beside every peer
     Push(push::Options),
     /// A large APK and a large IPA, inspected
@@ -67,6 +73,8 @@ pub fn run(options: &Options) -> Result<()> {
         Bench::Fsck(options) => fsck::run(options, programs),
         Bench::Inspect(options) => inspect::run(options, programs),
         Bench::Log(options) => log::run(options, programs),
+        Bench::Many(options) => many::run(options, programs),
+        Bench::Memory(options) => memory::run(options, programs),
         Bench::Push(options) => push::run(options, programs),
         Bench::Repush(options) => repush::run(options, programs),
         Bench::Serve(options) => serve::run(options, programs),

@@ -16,7 +16,7 @@ use crate::{client::Client, process, server::Server, workspace::Profile};
 #[derive(Args, Debug)]
 pub(super) struct Options {
     /// How many releases the app has
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=80_000))]
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
     count: u32,
     /// How many events the audit log has
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]

@@ -31,7 +31,7 @@ use crate::{
 #[derive(Args, Debug)]
 pub(super) struct Options {
     /// How many releases the app has
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=80_000))]
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
     count: u32,
     /// How often each command is timed
     #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(1..=100))]
@@ -112,7 +112,13 @@ fn add_releases(data: &Path, first: &str, count: u32) -> Result<()> {
         manifest["notes"] = format!("Notes of release {number}").into();
         manifest["parent"] = parent.clone().into();
         let id = write_object(data, canonical(&manifest)?.as_bytes())?;
-        let at = format!("2026-11-22T{:02}:{:02}:{:02}.000Z", number / 3600, number / 60 % 60, number % 60);
+        let at = format!(
+            "2026-11-{:02}T{:02}:{:02}:{:02}.000Z",
+            20 + number / 86_400,
+            number / 3600 % 24,
+            number / 60 % 60,
+            number % 60
+        );
         let name = format!("releases/1.0.{number}+{number}");
         writeln!(rows, "INSERT INTO refs VALUES ('{APP}', '{name}', '{id}', '{at}');")?;
         writeln!(
