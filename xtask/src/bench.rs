@@ -6,11 +6,13 @@ mod compare;
 mod console;
 mod data;
 mod fsck;
+mod http;
 mod inspect;
 mod log;
 mod many;
 mod measure;
 mod memory;
+mod pages;
 mod peers;
 mod programs;
 mod push;
@@ -50,6 +52,8 @@ enum Bench {
     Many(many::Options),
     /// The server's memory, idle and while a large file goes up and down
     Memory(memory::Options),
+    /// Install page and release list with many releases, for many clients
+    Pages(pages::Options),
     /// One file: a cold push, a push with nothing new, a pull, beside every peer
     Push(push::Options),
     /// A large APK and a large IPA, inspected
@@ -75,6 +79,7 @@ pub fn run(options: &Options) -> Result<()> {
         Bench::Log(options) => log::run(options, programs),
         Bench::Many(options) => many::run(options, programs),
         Bench::Memory(options) => memory::run(options, programs),
+        Bench::Pages(options) => pages::run(options, programs),
         Bench::Push(options) => push::run(options, programs),
         Bench::Repush(options) => repush::run(options, programs),
         Bench::Serve(options) => serve::run(options, programs),

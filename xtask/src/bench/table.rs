@@ -53,6 +53,18 @@ pub(super) fn spread(mut figures: Vec<f64>) -> Spread {
     Spread { median, min, max }
 }
 
+/// The figure that this part of all of them does not exceed; `sorted` is in ascending order.
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts are far below 2⁵³, and parts are between 0 and 1"
+)]
+pub(super) fn percentile(sorted: &[f64], part: f64) -> f64 {
+    let rank = (sorted.len() as f64 * part).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+}
+
 /// A table of speeds.
 pub(super) fn render(rows: &[Row]) -> String {
     let line = |name: &str, figures: [String; 4]| {
@@ -95,6 +107,15 @@ mod tests {
     fn the_median_is_the_middle_one_or_the_mean_of_two() {
         assert_eq!(row(&[3.0, 1.0, 2.0]).time(), Spread { median: 2.0, min: 1.0, max: 3.0 });
         assert_eq!(row(&[1.0, 2.0]).time(), Spread { median: 1.5, min: 1.0, max: 2.0 });
+    }
+
+    #[test]
+    fn a_percentile_is_the_figure_that_this_part_does_not_exceed() {
+        let figures: Vec<f64> = (1..=200).map(f64::from).collect();
+        for (part, expect) in [(0.5, 100.0), (0.99, 198.0), (1.0, 200.0)] {
+            assert_eq!(percentile(&figures, part).to_bits(), f64::to_bits(expect), "{part}");
+        }
+        assert!(percentile(&[], 0.5).is_nan());
     }
 
     #[test]
