@@ -18,6 +18,7 @@ mod programs;
 mod push;
 mod repush;
 mod serve;
+mod soak;
 mod table;
 
 use std::{
@@ -64,6 +65,8 @@ enum Bench {
     Repush(repush::Options),
     /// Downloads of one file, beside nginx and docker-registry
     Serve(serve::Options),
+    /// Downloads and pushes for a long time: no error, and memory that does not grow
+    Soak(soak::Options),
 }
 
 /// Runs one benchmark and prints its table, or JSON.
@@ -83,6 +86,7 @@ pub fn run(options: &Options) -> Result<()> {
         Bench::Push(options) => push::run(options, programs),
         Bench::Repush(options) => repush::run(options, programs),
         Bench::Serve(options) => serve::run(options, programs),
+        Bench::Soak(options) => soak::run(options, programs),
     }
 }
 
