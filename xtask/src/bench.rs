@@ -2,6 +2,7 @@
 //! run. A figure means something only beside the others of its run.
 
 mod ceilings;
+mod check;
 mod compare;
 mod console;
 mod data;
@@ -28,7 +29,7 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
 
 use self::programs::Programs;
@@ -39,8 +40,14 @@ use crate::workspace;
 pub struct Options {
     #[command(flatten)]
     programs: Programs,
+    /// Has something become slower? By ratio to what the machine itself can do, against recorded ratios
+    #[arg(long)]
+    check: bool,
+    /// Record the measured ratios instead
+    #[arg(long, requires = "check")]
+    record: bool,
     #[command(subcommand)]
-    bench: Bench,
+    bench: Option<Bench>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -75,7 +82,14 @@ enum Bench {
 /// When something that is timed fails.
 pub fn run(options: &Options) -> Result<()> {
     let programs = &options.programs;
-    match &options.bench {
+    if options.check {
+        check::run(programs, options.record)?;
+    }
+    let Some(bench) = &options.bench else {
+        ensure!(options.check, "name a benchmark, or --check; `cargo xtask bench --help` lists them");
+        return Ok(());
+    };
+    match bench {
         Bench::Console(options) => console::run(options, programs),
         Bench::Fsck(options) => fsck::run(options, programs),
         Bench::Inspect(options) => inspect::run(options, programs),

@@ -13,6 +13,7 @@ use super::{
     ceilings::Ceilings,
     compare,
     data::{self, Data},
+    measure,
     peers::{Ground, Nginx, Peer, Product, Registry},
     programs::Programs,
     table::{self, Row},
@@ -109,6 +110,19 @@ impl Servers {
         let urls = [(names[0], own), (names[1], sendfile), (names[2], layer)];
         Ok(Self { urls, _product: product, _nginx: nginx, _registry: registry })
     }
+}
+
+/// Publishes the file on a fresh server and says how many seconds one download of it takes.
+///
+/// # Errors
+/// When one of them fails.
+pub(super) fn time_download(binaries: &Binaries, data: &Data, folder: &Path) -> Result<f64> {
+    let folder = tempfile::tempdir_in(folder).context("cannot create a folder")?;
+    let ground = Ground { folder: folder.path(), file: &data.file, digest: &data.digest, trace: None };
+    let product = Product::start(binaries, &ground)?;
+    let url = product.publish()?;
+    measure::settle()?;
+    Ok(time(|| download(&url, 1, data.bytes))?.0)
 }
 
 /// So many downloads at once, into nothing; over when the last one is.
