@@ -29,8 +29,8 @@ pub(super) struct Options {
     /// Publish the real artifacts that `cargo xtask fixtures` fetched instead of random bytes
     #[arg(long, conflicts_with = "size_mib")]
     real: bool,
-    /// What the product is measured beside: all, none, or some of docker-registry, git, git-lfs, restic, ostree, casync,
-    /// rsync, nginx, with commas between them
+    /// What the product is measured beside: all, none, or some of docker-registry, registry-prehashed, git, git-lfs,
+    /// restic, ostree, casync, rsync, nginx, with commas between them
     #[arg(long, default_value = "all")]
     peers: String,
     /// Print JSON instead of tables

@@ -113,8 +113,17 @@ pub(super) const OWN_DURABILITY: &str =
     "both ends hash every byte; file, folders and database are synced before the push is acknowledged";
 
 /// All of them.
-pub(super) const ALL: &[Kind] =
-    &[registry::KIND, git::KIND, lfs::KIND, restic::KIND, ostree::KIND, casync::KIND, rsync::KIND, nginx::KIND];
+pub(super) const ALL: &[Kind] = &[
+    registry::KIND,
+    registry::KNOWN_KIND,
+    git::KIND,
+    lfs::KIND,
+    restic::KIND,
+    ostree::KIND,
+    casync::KIND,
+    rsync::KIND,
+    nginx::KIND,
+];
 
 /// `all`, `none`, or names with commas between them.
 ///
@@ -147,6 +156,6 @@ mod tests {
         assert_eq!(names("rsync, git").unwrap(), ["rsync", "git"]);
         assert_eq!(names("all").unwrap().len(), ALL.len());
         let message = names("svn").unwrap_err().to_string();
-        assert!(message.contains("docker-registry,git,"), "{message}");
+        assert!(message.contains("docker-registry,registry-prehashed,git,"), "{message}");
     }
 }

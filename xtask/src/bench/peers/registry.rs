@@ -13,18 +13,36 @@ use super::{
     Ground, Kind, Peer,
     daemon::{Daemon, free_port},
 };
-use crate::{digest, tools::Tool};
+use crate::{
+    digest,
+    tools::{OPENSSL, Tool},
+};
+
+const TOOLS: &[Tool] = &[
+    OPENSSL,
+    Tool { program: "docker-registry", package: "docker-registry" },
+    Tool { program: "skopeo", package: "skopeo" },
+];
+
+const DURABILITY: &str = "the registry hashes every byte and syncs each file it writes, but no folder";
 
 pub(super) const KIND: Kind = Kind {
     name: "docker-registry",
-    tools: &[
-        Tool { program: "docker-registry", package: "docker-registry" },
-        Tool { program: "skopeo", package: "skopeo" },
-    ],
-    what: "skopeo copy of an OCI image with the file as its one layer, not compressed; the layout and its digest are made \
-           beforehand and not timed, and with nothing new no byte of the file is read",
-    durability: "the registry hashes every byte and syncs each file it writes, but no folder",
+    tools: TOOLS,
+    what: "openssl dgst -sha256 of the file, which an image layout needs, then skopeo copy of a layout with the file as \
+           its one layer, not compressed",
+    durability: DURABILITY,
     start,
+};
+
+/// The same where the layout is there already. It is what the registry and its client can do at best, and less than what
+/// publishes a file.
+pub(super) const KNOWN_KIND: Kind = Kind {
+    name: "registry-prehashed",
+    tools: TOOLS,
+    what: "as docker-registry, but the digest is known beforehand and not timed; with nothing new no byte of the file is read",
+    durability: DURABILITY,
+    start: start_known,
 };
 
 const LAYER: &str = "application/octet-stream";
@@ -37,9 +55,15 @@ pub(in crate::bench) struct Registry {
     folder: PathBuf,
     address: String,
     digest: String,
+    /// What is hashed before a push.
+    hashed: Option<PathBuf>,
 }
 
 fn start(ground: &Ground) -> Result<Box<dyn Peer>> {
+    Ok(Box::new(Registry { hashed: Some(ground.file.to_owned()), ..Registry::start(ground)? }))
+}
+
+fn start_known(ground: &Ground) -> Result<Box<dyn Peer>> {
     Ok(Box::new(Registry::start(ground)?))
 }
 
@@ -64,6 +88,7 @@ impl Registry {
             folder: ground.folder.to_owned(),
             address,
             digest: ground.digest.to_owned(),
+            hashed: None,
         })
     }
 
@@ -84,7 +109,12 @@ impl Peer for Registry {
         let mut command = self.skopeo();
         command.args(["--dest-tls-verify=false", "--preserve-digests", "oci:oci:v1"]);
         command.arg(format!("docker://{}/bench:v1", self.address));
-        vec![command]
+        let hash = self.hashed.iter().map(|file| {
+            let mut hash = Command::new("openssl");
+            hash.args(["dgst", "-sha256"]).arg(file);
+            hash
+        });
+        hash.chain([command]).collect()
     }
 
     fn pull(&self) -> Vec<Command> {
