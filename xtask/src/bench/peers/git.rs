@@ -23,7 +23,7 @@ pub(super) const KIND: Kind = Kind {
     what: "git add, commit and push to git http-backend under Apache, no compression, large files streamed \
            (core.bigFileThreshold), packs kept whole (receive.unpackLimit); a clone back. A second push looks at the file's size and \
            time only",
-    durability: "every byte is hashed with SHA-1; the server syncs the pack and its index, but no folder",
+    durability: "every byte is hashed with SHA-1; the server syncs the pack and its index, but neither the branch nor a folder",
     start,
 };
 
