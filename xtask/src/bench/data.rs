@@ -36,22 +36,32 @@ pub(super) fn generate(folder: &Path, bytes: u64) -> Result<Data> {
     describe(file, "pseudo-random bytes")
 }
 
-/// The real artifacts that `cargo xtask fixtures` fetched, as they are, in one tar archive.
+/// The real artifacts that `cargo xtask fixtures` fetched, by name.
 ///
 /// # Errors
 /// When they were not fetched.
+pub(super) fn list_real() -> Result<Vec<PathBuf>> {
+    let folder = workspace::read_metadata()?.target_directory.join("fixtures");
+    let entries = fs::read_dir(&folder).context("no real artifacts are here; run `cargo xtask fixtures` first")?;
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+    ensure!(!files.is_empty(), "no real artifacts are here; run `cargo xtask fixtures` first");
+    files.sort();
+    Ok(files)
+}
+
+/// All of them, as they are, in one tar archive.
+///
+/// # Errors
+/// As [`list_real`], and when they cannot be packed.
 pub(super) fn collect_real(folder: &Path) -> Result<Data> {
-    let fixtures = workspace::read_metadata()?.target_directory.join("fixtures");
-    let entries = fs::read_dir(&fixtures).context("no real artifacts are here; run `cargo xtask fixtures` first")?;
-    let files = entries.flatten().filter(|entry| entry.path().is_file());
-    let mut names: Vec<_> = files.map(|entry| entry.file_name()).collect();
-    ensure!(!names.is_empty(), "no real artifacts are here; run `cargo xtask fixtures` first");
-    names.sort();
+    let files = list_real()?;
+    let fixtures = files[0].parent().context("a file is in a folder")?;
+    let names = files.iter().filter_map(|file| file.file_name());
     let folder = folder.join("real");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let file = folder.join("real.tar");
     let plain = ["--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "-cf"];
-    process::read(Command::new("tar").args(plain).arg(&file).arg("-C").arg(&fixtures).args(&names))?;
+    process::read(Command::new("tar").args(plain).arg(&file).arg("-C").arg(fixtures).args(names))?;
     describe(file, "real artifacts in one tar archive")
 }
 
