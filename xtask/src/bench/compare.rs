@@ -55,7 +55,13 @@ pub(super) struct Look {
 }
 
 impl Contestant {
-    fn new(name: &'static str, what: &'static str, durability: &'static str, bytes: u64, start: Start) -> Self {
+    pub(super) fn new(
+        name: &'static str,
+        what: &'static str,
+        durability: &'static str,
+        bytes: u64,
+        start: Start,
+    ) -> Self {
         let steps = STEPS.iter().map(|step| Figures { row: Row::new(*step, bytes), look: Look::default() });
         Self { name, what, durability, start, steps: steps.collect(), note: None }
     }

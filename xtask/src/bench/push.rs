@@ -86,6 +86,11 @@ fn print_tables(contestants: &[Contestant], ceilings: &Ceilings, data: &Data, op
             println!("{}", line(contestant.name, &contestant.steps[number], &own.steps[number]));
         }
     }
+    if let Some((nearest, times)) = find_nearest(contestants) {
+        let judged = if times >= BUDGET { "held" } else { "NOT held" };
+        println!("\ncold push, budget of {BUDGET} times the fastest of {}: {judged}", BUDGETED.join(", "));
+        println!("it is {times:.2} times as fast as {nearest}");
+    }
     println!("\n\"dist is\": how many times as fast as this peer, run by run; memory: of the largest process, in MiB;");
     println!("syncs: calls of client + server; wire: 10^6 bytes over loopback, of everything on this machine\n");
     for contestant in contestants {
@@ -95,6 +100,18 @@ fn print_tables(contestants: &[Contestant], ceilings: &Ceilings, data: &Data, op
             println!("    {note}.");
         }
     }
+}
+
+/// How many times as fast as the fastest of these a cold push is to be.
+const BUDGET: f64 = 2.0;
+const BUDGETED: [&str; 5] = ["docker-registry", "restic", "ostree", "git", "git-lfs"];
+
+/// The one of the budget's peers that a cold push is the least ahead of, and how many times as fast it is.
+fn find_nearest(contestants: &[Contestant]) -> Option<(&'static str, f64)> {
+    let own = &contestants[0].steps[0].row;
+    let peers = contestants.iter().filter(|contestant| BUDGETED.contains(&contestant.name));
+    let ratios = peers.map(|peer| (peer.name, compare::ratio(own, &peer.steps[0].row).median));
+    ratios.min_by(|(_, one), (_, other)| one.total_cmp(other))
 }
 
 const HEAD: &str =
@@ -139,6 +156,26 @@ fn to_json(contestants: &[Contestant], ceilings: &Ceilings, data: &Data, options
         "data": data.what,
         "bytes": data.bytes,
         "ceilings": table::to_json(&ceilings.rows()),
+        "budget": find_nearest(contestants).map(|(nearest, times)| {
+            json!({ "at_least": BUDGET, "of": BUDGETED, "nearest": nearest, "times": times })
+        }),
         "contestants": contestants.iter().map(of_contestant).collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_of_the_budgets_peers_is_found() {
+        let timed = |name: &'static str, seconds: f64| {
+            let mut contestant = Contestant::new(name, "", "", 1, Box::new(|_| anyhow::bail!("nothing is started")));
+            contestant.steps[0].row.seconds = vec![seconds];
+            contestant
+        };
+        let contestants = [timed("dist", 1.0), timed("git", 3.0), timed("restic", 1.5), timed("rsync", 0.1)];
+        assert_eq!(find_nearest(&contestants), Some(("restic", 1.5)));
+        assert_eq!(find_nearest(&contestants[..1]), None);
+    }
 }
