@@ -9,6 +9,7 @@ mod data;
 mod fsck;
 mod http;
 mod inspect;
+mod interrupt;
 mod log;
 mod many;
 mod measure;
@@ -81,6 +82,7 @@ enum Bench {
 /// # Errors
 /// When something that is timed fails.
 pub fn run(options: &Options) -> Result<()> {
+    interrupt::end_servers_with_this()?;
     let programs = &options.programs;
     if options.check {
         check::run(programs, options.record)?;

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     sync::{
         Arc,
@@ -142,7 +142,10 @@ impl Watch {
 /// `VmHWM` of the process of the group that has the highest. Processes come and go meanwhile.
 fn find_largest(group: u32) -> u64 {
     let Ok(entries) = fs::read_dir("/proc") else { return 0 };
-    let members = entries.flatten().map(|entry| entry.path()).filter(|folder| read_group(folder) == Some(group));
+    let members = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|folder| read_stat(folder).is_some_and(|stat| stat.group == group));
     let peaks = members.filter_map(|folder| {
         let status = fs::read_to_string(folder.join("status")).ok()?;
         crate::server::parse_kib(&status, "VmHWM:")
@@ -150,10 +153,24 @@ fn find_largest(group: u32) -> u64 {
     peaks.max().unwrap_or(0)
 }
 
-/// The fifth field of `stat`, behind a name in parentheses (`man 5 proc_pid_stat`).
-fn read_group(folder: &PathBuf) -> Option<u32> {
-    let stat = fs::read_to_string(Path::new(folder).join("stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(2)?.parse().ok()
+/// What `/proc/PID/stat` says of a process, as far as it is looked at.
+pub(super) struct Stat {
+    /// Its id.
+    pub(super) id: u32,
+    /// Who started it.
+    pub(super) parent: u32,
+    /// Its process group.
+    pub(super) group: u32,
+}
+
+/// The first, fourth and fifth field of `stat`; the second is a name in parentheses (`man 5 proc_pid_stat`). `None` for what is
+/// no process, or none any more.
+pub(super) fn read_stat(folder: &Path) -> Option<Stat> {
+    let stat = fs::read_to_string(folder.join("stat")).ok()?;
+    let (head, tail) = stat.rsplit_once(')')?;
+    let mut fields = tail.split_whitespace().skip(1).map(str::parse);
+    let [parent, group] = [fields.next()?.ok()?, fields.next()?.ok()?];
+    Some(Stat { id: head.split(' ').next()?.parse().ok()?, parent, group })
 }
 
 /// Writes out what earlier work left in memory, so that it is not written during what is timed next.
