@@ -15,8 +15,9 @@ COPY . .
 # getrandom would otherwise open /dev/urandom, which an image from scratch need not have.
 ENV RUSTFLAGS='-C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom"'
 RUN target="$(rustc --print host-tuple)" \
- && cargo build --release --locked --target "$target" --package distd --package dist \
- && install -D "target/$target/release/distd" "target/$target/release/dist" --target-directory /root-fs/usr/bin \
+ && cargo build --release --locked --target "$target" --package distd --features client \
+ && install -D "target/$target/release/distd" --target-directory /root-fs/usr/bin \
+ && ln -s distd /root-fs/usr/bin/dist \
  && install -D --mode 0644 /etc/ssl/certs/ca-certificates.crt --target-directory /root-fs/etc/ssl/certs \
  && install --directory --mode 0750 /root-fs/data
 

@@ -4,6 +4,7 @@ mod care;
 mod config;
 mod doctor;
 mod log;
+mod mail;
 mod man;
 mod serve;
 

@@ -4,6 +4,10 @@ use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "client")]
+    if was_started_as("dist") {
+        return dist::main();
+    }
     let run = || {
         distd::faults::install()?;
         distd::cli::Cli::load()?.run()
@@ -16,6 +20,12 @@ fn main() -> ExitCode {
             distd::exit::code(&error)
         }
     }
+}
+
+#[cfg(feature = "client")]
+fn was_started_as(name: &str) -> bool {
+    let program = std::env::args_os().next().map(std::path::PathBuf::from);
+    program.is_some_and(|program| program.file_name().is_some_and(|file| file == name))
 }
 
 /// What went wrong and why, on one line. A cause that its effect quotes already is not said twice.

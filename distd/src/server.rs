@@ -17,8 +17,8 @@ use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::oidc::Issuers;
 use crate::ops::authenticate::Attempts;
-use crate::ops::care::Policy;
 use crate::ops::care::gc::{Ground, Uploads};
+use crate::ops::care::{Chain, Policy};
 use crate::ops::install::counts::Counts;
 use crate::ops::refusals::Refusals;
 use crate::ops::staging::DEFAULT_TTL;
@@ -83,6 +83,7 @@ pub struct Server {
     pub(crate) attempts: Arc<Attempts>,
     pub(crate) refusals: Arc<Refusals>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) chain: Arc<Chain>,
     settings: Arc<RwLock<Arc<Settings>>>,
     data: Arc<Path>,
     reserve_bytes: u64,
@@ -150,6 +151,7 @@ impl Server {
             attempts,
             refusals,
             metrics: Arc::default(),
+            chain: Arc::default(),
             settings: Arc::default(),
             data: Arc::from(data),
             reserve_bytes: options.reserve_bytes,

@@ -155,6 +155,8 @@ codes! {
         PublisherInvalid = "publisher_invalid",
         /// A webhook's address or events are not valid, or the app has too many.
         WebhookInvalid = "webhook_invalid",
+        /// The server has no mail server to send mail through.
+        MailNotConfigured = "mail_not_configured",
     }
     Denied {
         /// No credential was sent, or one that is unknown, expired or revoked.

@@ -18,6 +18,7 @@ pub mod audit_chain;
 pub mod checks;
 pub mod clients;
 pub mod compare;
+pub mod diagnosis;
 pub mod dist_json;
 pub mod error;
 pub mod gate;

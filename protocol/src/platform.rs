@@ -91,6 +91,20 @@ words! {
     }
 }
 
+impl Platform {
+    /// The platform as its maker writes it.
+    pub fn display_name(self) -> &'static str {
+        match self {
+            Platform::Ios => "iOS",
+            Platform::Android => "Android",
+            Platform::Macos => "macOS",
+            Platform::Linux => "Linux",
+            Platform::Windows => "Windows",
+            Platform::Any => "any",
+        }
+    }
+}
+
 words! {
     /// The package format of an artifact.
     Kind, "kind" {

@@ -21,6 +21,7 @@ mod push;
 mod repush;
 mod serve;
 mod soak;
+mod stock;
 mod table;
 
 use std::{
@@ -140,8 +141,21 @@ pub(crate) fn write_noise(file: &Path, bytes: u64, seed: u64) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use clap::{CommandFactory, Parser};
+
     use super::*;
     use crate::digest;
+
+    #[derive(Parser)]
+    struct Whole {
+        #[command(flatten)]
+        _options: Options,
+    }
+
+    #[test]
+    fn every_benchmarks_options_fit_together() {
+        Whole::command().debug_assert();
+    }
 
     #[test]
     fn noise_has_its_length_and_depends_on_its_seed_alone() {

@@ -49,10 +49,10 @@ impl Default for Options {
 ///
 /// # Errors
 /// When an answer is not as described, or something is missing to ask with.
-pub fn run(options: &Options) -> Result<()> {
+pub fn run(options: &Options, profile: Profile) -> Result<()> {
     tools::ensure(&[PYTHON, PIP])?;
     let packages = install()?;
-    let binaries = workspace::build(Profile::Dev)?;
+    let binaries = workspace::build(profile)?;
     let folder = tempfile::Builder::new().prefix("dist-conform-").tempdir().context("cannot create a folder")?;
     let data = folder.path().join("data");
     let server = Server::start(&binaries.distd, &data)?;

@@ -122,7 +122,7 @@ const RESENT_BYTES: u64 = MIB;
 /// # Errors
 /// When something does not hold, naming the round and the seed.
 pub fn run(options: &Options) -> Result<()> {
-    let binaries = workspace::build(Profile::Dev)?;
+    let binaries = workspace::build(Profile::Test)?;
     let wanted = |part: Part| options.part.is_empty() || options.part.contains(&part);
     if wanted(Part::Steps) {
         println!("crash: {}", steps::run(&binaries, &steps::Which::All)?);

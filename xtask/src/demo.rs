@@ -29,11 +29,11 @@ pub struct Options {
 ///
 /// # Errors
 /// When a step does not do what it should.
-pub fn run(options: &Options) -> Result<()> {
+pub fn run(options: &Options, profile: Profile) -> Result<()> {
     tools::ensure(&[SHA256SUM, FIND])?;
     let interrupts = watch_interrupts()?;
     println!("Building distd and dist.");
-    let binaries = workspace::build(Profile::Dev)?;
+    let binaries = workspace::build(profile)?;
     // Declared before the server, so that it is removed after the server is gone.
     let folder = tempfile::Builder::new().prefix("dist-demo-").tempdir().context("cannot create a folder")?;
     let data = folder.path().join("data");

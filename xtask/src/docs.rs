@@ -37,7 +37,7 @@ pub const PAGES: &[Page] = &[
 /// # Errors
 /// When the programs cannot be built, do not print a page, or a file cannot be written.
 pub fn run() -> Result<()> {
-    let binaries = workspace::build(Profile::Dev)?;
+    let binaries = workspace::build(Profile::Test)?;
     for page in PAGES {
         let file = workspace::root().join(page.file);
         write_page(&file, &generate(&binaries, page)?)?;

@@ -42,9 +42,9 @@ pub struct Options {
 /// When something is missing, or the container does not do what it should.
 pub fn run(options: &Options) -> Result<()> {
     tools::ensure(TOOLS)?;
-    let binaries = workspace::build_static()?;
-    let version = version_of(&binaries.distd)?;
-    root::lay_out(&binaries)?;
+    let program = workspace::build_both_in_one()?;
+    let version = version_of(&program)?;
+    root::lay_out(&program)?;
     let engine = Engine::find_or_start()?;
     let tag = format!("{}:{version}", options.name);
     engine.build(&tag, &version)?;
@@ -53,7 +53,7 @@ pub fn run(options: &Options) -> Result<()> {
     let megabytes = bytes as f64 / 1e6;
     println!("built {tag}, {megabytes:.1} MB");
     ensure!(bytes <= MAX_BYTES, "the image has {bytes} bytes; at most {MAX_BYTES} are allowed");
-    smoke::run(&engine, &binaries, &tag, options.mib)?;
+    smoke::run(&engine, &root::folder().join("usr/bin/dist"), &tag, options.mib)?;
     println!("{tag} holds");
     Ok(())
 }

@@ -5,6 +5,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use xtask::workspace::Profile;
 
 /// Project tasks.
 #[derive(Debug, Parser)]
@@ -52,14 +53,14 @@ fn main() -> ExitCode {
         Task::Tidy => xtask::tidy::run(),
         Task::Docs => xtask::docs::run(),
         Task::Fixtures(options) => xtask::fixtures::run(&options),
-        Task::Demo(options) => xtask::demo::run(&options),
+        Task::Demo(options) => xtask::demo::run(&options, Profile::Dev),
         Task::Bench(options) => xtask::bench::run(&options),
         Task::Crash(options) => xtask::crash::run(&options),
-        Task::Conform(options) => xtask::conform::run(&options),
+        Task::Conform(options) => xtask::conform::run(&options, Profile::Dev),
         Task::Browser => xtask::browser::run(),
         Task::Screenshots => xtask::screenshots::run(),
         Task::Fuzz(options) => xtask::fuzz::run(&options),
-        Task::Proxies(options) => xtask::proxies::run(&options),
+        Task::Proxies(options) => xtask::proxies::run(&options, Profile::Dev),
         Task::Image(options) => xtask::image::run(&options),
         Task::Dist(options) => xtask::package::run(&options),
     };

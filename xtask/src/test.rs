@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use crate::{
     browser, conform, demo, fixtures, process, proxies, tidy,
     tools::{self, FIND, FORMATS, NPM, OPENSSL, PIP, SHA256SUM, SQLITE3, STRACE},
-    workspace,
+    workspace::{self, Profile},
 };
 
 /// One thing that must pass.
@@ -72,7 +72,7 @@ fn build_docs() -> Result<()> {
 }
 
 fn build_and_compare() -> Result<()> {
-    tidy::check_generated(&workspace::build_all()?)
+    tidy::check_generated(&workspace::build(Profile::Test)?)
 }
 
 fn check_dependencies() -> Result<()> {
@@ -101,15 +101,15 @@ fn fetch_artifacts() -> Result<()> {
 
 /// The first of the README's two commands.
 fn tell_the_demo() -> Result<()> {
-    demo::run(&demo::Options { exit: true })
+    demo::run(&demo::Options { exit: true }, Profile::Test)
 }
 
 fn hold_to_the_description() -> Result<()> {
-    conform::run(&conform::Options::default())
+    conform::run(&conform::Options::default(), Profile::Test)
 }
 
 fn go_through_proxies() -> Result<()> {
-    proxies::run(&proxies::Options::default())
+    proxies::run(&proxies::Options::default(), Profile::Test)
 }
 
 fn run_tests() -> Result<()> {

@@ -44,7 +44,7 @@ impl fmt::Display for Finding {
 /// When a rule is broken, or what a rule reads cannot be read or built.
 pub fn run() -> Result<()> {
     check_source_tree()?;
-    check_generated(&workspace::build(Profile::Dev)?)
+    check_generated(&workspace::build(Profile::Test)?)
 }
 
 /// Checks the rules that need nothing built.

@@ -74,6 +74,9 @@ pub fn read_metadata() -> Result<Metadata> {
 pub enum Profile {
     /// Quick to build; what touches every byte is optimised all the same.
     Dev,
+    /// The same among everything that the tests need, whose dependencies have other features: after `cargo xtask test` has
+    /// built it, nothing is built again.
+    Test,
     /// What is shipped, and what is measured.
     Release,
 }
@@ -108,11 +111,14 @@ impl Binaries {
 /// # Errors
 /// When the build fails.
 pub fn build(profile: Profile) -> Result<Binaries> {
+    const PROGRAMS: &[&str] = &["--package", "dist", "--package", "distd", "--bins"];
     let mut command = cargo();
-    command.args(["build", "--package", "dist", "--package", "distd", "--bins"]);
-    if profile == Profile::Release {
-        command.arg("--release");
-    }
+    command.arg("build");
+    match profile {
+        Profile::Dev => command.args(PROGRAMS),
+        Profile::Test => command.args(["--workspace", "--all-targets"]),
+        Profile::Release => command.args(PROGRAMS).arg("--release"),
+    };
     run_build(&mut command)
 }
 
@@ -125,27 +131,32 @@ pub fn build_client() -> Result<PathBuf> {
     find_executable(&messages, "dist")
 }
 
-/// Builds `dist` and `distd`, optimised and linked statically, for this machine's processor. CRT and random bytes are what
-/// they would otherwise take from a system around them.
+/// Builds `dist` and `distd`, optimised and linked statically, for this machine's processor.
 ///
 /// # Errors
 /// When the build fails.
 pub fn build_static() -> Result<Binaries> {
+    run_build(static_build()?.args(["--package", "dist", "--package", "distd", "--bins"]))
+}
+
+/// Builds one program that is `distd`, and `dist` where it is started under that name; otherwise as [`build_static`].
+///
+/// # Errors
+/// When the build fails.
+pub fn build_both_in_one() -> Result<PathBuf> {
+    let messages = read_build(static_build()?.args(["--package", "distd", "--features", "client", "--bins"]))?;
+    find_executable(&messages, "distd")
+}
+
+/// CRT and random bytes are what the programs would otherwise take from a system around them.
+fn static_build() -> Result<Command> {
     const FLAGS: &str = r#"-C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom""#;
     // Without a target, cargo would use the flags for build scripts and procedural macros, too.
     let target = format!("{}-unknown-linux-gnu", env::consts::ARCH);
     let folder = read_metadata()?.target_directory.join("image");
     let mut command = cargo();
-    command.env("RUSTFLAGS", FLAGS).args(["build", "--package", "dist", "--package", "distd", "--bins", "--release"]);
-    run_build(command.args(["--target", &target, "--target-dir"]).arg(folder))
-}
-
-/// Builds everything that the tests need, and with it the two programs.
-///
-/// # Errors
-/// When the build fails.
-pub fn build_all() -> Result<Binaries> {
-    run_build(cargo().args(["build", "--workspace", "--all-targets"]))
+    command.env("RUSTFLAGS", FLAGS).args(["build", "--release", "--target", &target, "--target-dir"]).arg(folder);
+    Ok(command)
 }
 
 fn run_build(command: &mut Command) -> Result<Binaries> {

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use clap::Args;
 use jiff::{Timestamp, Unit};
+use protocol::Digest;
 use protocol::dist_json::{ArtifactEntry, LinkEntry};
 use protocol::publish::{Published, Staged};
-use protocol::{Digest, PartName};
 
 use crate::client::Client;
 use crate::error::CliError;
 use crate::hash::hash_files;
 use crate::plan::{Origin, Outside, Overrides, Plan, PlanRequest, plan_release};
-use crate::publish::{MissingApp, PublishOptions, publish, refuse_held, stage};
+use crate::publish::{MissingApp, Part, PublishOptions, publish, refuse_held, stage};
 use crate::session::Session;
 use crate::source::find_source;
 use crate::ui::parse_size;
@@ -151,7 +151,7 @@ pub(crate) async fn publish_release(
 pub(crate) async fn stage_release(
     release: ReleaseArgs,
     how: PublishArgs,
-    (part, audience): (&PartName, &str),
+    (part, audience): (&Part, &str),
     session: &Session,
 ) -> Result<Staged, CliError> {
     let plan = release.plan()?;

@@ -29,12 +29,12 @@ pub(crate) enum WebhookCommand {
 /// Make a webhook
 ///
 /// Prints the secret that its deliveries are signed with, which is shown only now. What is sent, and how to verify it, is in
-/// docs/WEBHOOKS.md.
+/// docs/WEBHOOKS.md. A mail has no secret.
 #[derive(Debug, Args)]
 pub(crate) struct CreateArgs {
     /// The app
     app: String,
-    /// Where it is sent: an https address
+    /// Where it is sent: an https address, or mailto: and a mail address
     url: String,
     /// What it is told of. Repeatable, or separated by commas [default: everything]
     ///
@@ -42,7 +42,7 @@ pub(crate) struct CreateArgs {
     /// channel.unpin.
     #[arg(long = "event", value_name = "EVENT", value_delimiter = ',')]
     events: Vec<WebhookEvent>,
-    /// How it is written: json, slack, teams, discord or feishu
+    /// How it is written: json, slack, teams, discord or feishu. What goes to a mailto: address is a mail
     #[arg(long, value_name = "FORMAT", default_value_t = WebhookFormat::Json)]
     format: WebhookFormat,
 }
@@ -145,12 +145,13 @@ async fn create(args: CreateArgs, session: &Session) -> Result<(), CliError> {
     let wanted = CreateWebhook { url: args.url, events: args.events, format: args.format };
     let made: CreatedWebhook = session.client()?.post(&paths::webhooks(&app), &wanted, Repeat::OnlyUnsent).await?.value;
     session.output.answer(&made, |_, made| {
+        let shown = |secret: &String| format!("Its secret is shown only now:\n\n  {secret}\n\n");
         format!(
-            "The webhook {id} tells {url} of {events}.\nIts secret is shown only now:\n\n  {secret}\n\nTry it: dist webhook test {app} {id}\n",
+            "The webhook {id} tells {url} of {events}.\n{secret}Try it: dist webhook test {app} {id}\n",
             id = made.webhook.id,
             url = made.webhook.url,
             events = words(&made.webhook.events),
-            secret = made.secret,
+            secret = made.secret.as_ref().map(shown).unwrap_or_default(),
         )
     })
 }

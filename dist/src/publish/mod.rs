@@ -6,7 +6,7 @@
 
 mod stage;
 
-pub(crate) use stage::stage;
+pub(crate) use stage::{Part, stage};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -12,6 +12,14 @@ use crate::client::Client;
 use crate::error::CliError;
 use crate::ui::Terminal;
 
+/// Which part a job has.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub(crate) name: PartName,
+    /// How many the release has in all, where the job knows.
+    pub(crate) of: Option<u32>,
+}
+
 /// Stages what was planned as `part` of its release. `digests` are those of the plan's files, in order.
 ///
 /// # Errors
@@ -22,7 +30,7 @@ pub(crate) async fn stage(
     plan: &Plan,
     (digests, origin): (Vec<Digest>, Origin),
     options: &PublishOptions,
-    part: &PartName,
+    part: &Part,
 ) -> Result<Staged, CliError> {
     let started = Instant::now();
     let mut manifest = plan.manifest(&digests, &origin);
@@ -45,13 +53,14 @@ pub(crate) async fn stage(
 }
 
 impl Push<'_> {
-    async fn stage_once(&mut self, manifest: &ReleaseManifest, part: &PartName) -> Result<Stage, CliError> {
+    async fn stage_once(&mut self, manifest: &ReleaseManifest, part: &Part) -> Result<Stage, CliError> {
         let negotiated = self.negotiate_or_create().await?;
         self.upload(&negotiated.missing).await?;
         let header = &self.plan.header;
         let name = ReleaseName::new(header.version.clone(), header.build.clone());
         let canonical = String::from_utf8(manifest.canonical_bytes()).expect("JSON is UTF-8");
-        let request = StageRequest { manifest: RawValue::from_string(canonical).expect("canonical JSON is JSON") };
-        self.client.put(&paths::stage(&header.app, &name, part), &request).await
+        let manifest = RawValue::from_string(canonical).expect("canonical JSON is JSON");
+        let request = StageRequest { manifest, of: part.of };
+        self.client.put(&paths::stage(&header.app, &name, &part.name), &request).await
     }
 }

@@ -176,7 +176,7 @@ fn platforms(release: &Release) -> Line {
     for (at, platform) in platforms.iter().enumerate() {
         let (tone, mark) = mark(release, *platform);
         let gap = if at == 0 { "" } else { "  " };
-        line = line.add(Tone::Plain, format!("{gap}{}", display_name(*platform))).add(tone, mark);
+        line = line.add(Tone::Plain, format!("{gap}{}", platform.display_name())).add(tone, mark);
     }
     if platforms.is_empty() { line.add(Tone::Muted, "links only") } else { line }
 }
@@ -196,18 +196,6 @@ fn mark(release: &Release, platform: Platform) -> (Tone, &'static str) {
         (Tone::Good, " ✓")
     } else {
         (Tone::Plain, "")
-    }
-}
-
-/// A platform as its maker writes it.
-fn display_name(platform: Platform) -> &'static str {
-    match platform {
-        Platform::Ios => "iOS",
-        Platform::Android => "Android",
-        Platform::Macos => "macOS",
-        Platform::Linux => "Linux",
-        Platform::Windows => "Windows",
-        Platform::Any => "any",
     }
 }
 

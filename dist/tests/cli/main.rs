@@ -6,6 +6,7 @@ mod audit;
 mod bad_input;
 mod channels;
 mod ci_system;
+mod doctor;
 mod gates;
 mod harness;
 mod history;

@@ -17,10 +17,11 @@ use super::{Data, eprint, parse_duration, print};
 use crate::Clock;
 use crate::db::Database;
 use crate::ops::Caller;
+use crate::ops::care::check::CheckError;
 use crate::ops::care::gc::{self, Ground, Uploads};
 use crate::ops::care::repair::{self, Source};
 use crate::ops::care::schedule::{Backups, Schedule};
-use crate::ops::care::{Policy, backup, check};
+use crate::ops::care::{self, Policy, backup, check};
 
 /// Where `fsck` keeps how far it got.
 const POSITION: &str = "fsck.position";
@@ -182,8 +183,10 @@ impl Fsck {
         };
         let store = Store::attach(data, Options { reserve_bytes: 0 });
         let progress = Progress::new(self.json);
-        let mut report = check::run(data, &store, &options, &AtomicBool::new(false), &|event| progress.hear(&event))?;
+        let outcome = check::run(data, &store, &options, &AtomicBool::new(false), &|event| progress.hear(&event));
         progress.clear();
+        self.note(outcome.as_ref());
+        let mut report = outcome?;
         if self.repair && !report.is_clean() {
             self.repair(&mut report)?;
         }
@@ -193,6 +196,17 @@ impl Fsck {
             print(&render(&report))?;
         }
         Ok(report)
+    }
+
+    /// For who asks later. What is looked at may be a copy that cannot be written, or a database that is damaged: the report
+    /// says what there is to say.
+    fn note(&self, outcome: Result<&CheckReport, &CheckError>) {
+        let noted = Database::attach(&self.data.data).map_err(anyhow::Error::from).and_then(|db| {
+            Ok(runtime()?.block_on(care::note_check(&db, self.quick, outcome, Clock::system().now()))?)
+        });
+        if let Err(error) = noted {
+            tracing::debug!("the check is not noted: {error:#}");
+        }
     }
 
     fn repair(&self, report: &mut CheckReport) -> Result<()> {
@@ -365,7 +379,11 @@ impl Backup {
             Method::Link => CopyMethod::Link,
             Method::Copy => CopyMethod::Copy,
         };
-        let mut report = backup::create(&self.data.data, store, db, &self.directory, method, clock.now())?;
+        let made = backup::create(&self.data.data, store, db, &self.directory, method, clock.now());
+        if let Err(error) = runtime()?.block_on(care::note_backup(db, made.as_ref(), clock.now())) {
+            eprint(&format!("warning: the backup is not noted: {error}\n"))?;
+        }
+        let mut report = made?;
         if let Some(keep) = self.keep {
             report.removed = backup::rotate(&self.directory, usize::try_from(keep)?)?;
         }

@@ -4,12 +4,13 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use protocol::diagnosis::{self, WORD_COLUMNS};
 
 use super::print;
 use super::serve::Serve;
 use crate::Clock;
 use crate::config::Setting;
-use crate::doctor::{self, Check, Level};
+use crate::doctor::{self, Check};
 
 /// Check the server's configuration, data directory, disk, clock and certificate, and when it was last cared for. Reads only;
 /// the server may run. Exits 1 when something is wrong. `dist doctor` looks at the way to it.
@@ -37,8 +38,7 @@ impl Doctor {
             render(&checks)
         };
         print(&text)?;
-        let is_wrong = checks.iter().any(|check| check.level == Level::Fail);
-        Ok(if is_wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        Ok(if diagnosis::count_failed(&checks) == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
     fn checks(&self) -> Result<Vec<Check>> {
@@ -46,7 +46,7 @@ impl Doctor {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let configuration = match runtime.block_on(self.serve.check()) {
             Ok(()) => Check::ok("configuration", "right; distd config show tells where each value is from"),
-            Err(error) => Check::fail("configuration", error.to_string(), "distd config check"),
+            Err(error) => Check::fail("configuration", error.to_string()).mended_by("distd config check"),
         };
         let about = self.serve.about();
         let mut checks = vec![
@@ -64,15 +64,13 @@ impl Doctor {
 }
 
 fn render(checks: &[Check]) -> String {
-    let width = checks.iter().map(|check| check.code.len()).max().unwrap_or_default();
+    let width = diagnosis::code_columns(checks);
     let line = |check: &Check| {
-        let word = match check.level {
-            Level::Ok => "ok  ",
-            Level::Warn => "warn",
-            Level::Fail => "FAIL",
-        };
-        let mend = check.mend.iter().map(|mend| format!("{:indent$}mend: {mend}\n", "", indent = width + 8));
-        format!("{word}  {:<width$}  {}\n{}", check.code, check.seen, mend.collect::<String>())
+        let mend = check
+            .mend
+            .iter()
+            .map(|mend| format!("{:indent$}mend: {mend}\n", "", indent = WORD_COLUMNS + 2 + width + 2));
+        format!("{}  {:<width$}  {}\n{}", check.level.word(), check.code, check.seen, mend.collect::<String>())
     };
     checks.iter().map(line).collect()
 }

@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::care::Caring;
 use super::log::{Log, Logging};
+use super::mail::Mailing;
 use super::{Cli, Command, Data, eprint, parse_duration, print};
 use crate::config::{RELOADED, Setting};
 use crate::exit::{self, Ended, Exit};
@@ -72,6 +73,8 @@ pub(super) struct Serve {
     /// administers an app chooses these addresses.
     #[arg(long, env = "DISTD_WEBHOOK_ALLOW_PRIVATE")]
     webhook_allow_private: bool,
+    #[command(flatten)]
+    mailing: Mailing,
     /// Start although the clock is far behind the newest audit event.
     #[arg(long, env = "DISTD_ACCEPT_CLOCK")]
     accept_clock: bool,
@@ -108,6 +111,7 @@ impl Serve {
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             return refuse("tls_cert and tls_key belong together");
         }
+        self.mailing.mailer()?;
         self.tls().await.map(drop)
     }
 
@@ -187,7 +191,7 @@ impl Serve {
         })?;
         server.change(self.settings()?);
         let reach = if self.webhook_allow_private { Reach::Anywhere } else { Reach::Public };
-        Ok(server.with_webhooks(Sender::new(reach)))
+        Ok(server.with_webhooks(Sender::new(reach).mailing(self.mailing.mailer()?)))
     }
 }
 

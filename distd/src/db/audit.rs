@@ -5,6 +5,7 @@ use objstore::Digest;
 use protocol::AppSlug;
 use protocol::api::{AuditAction, AuditEvent, AuditQuery};
 use protocol::audit_chain::{ChainCheck, ChainSummary, Mark};
+use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde_json::Value;
 
@@ -94,33 +95,37 @@ pub(crate) fn newest(connection: &Connection) -> DbResult<Option<Timestamp>> {
     found.transpose()
 }
 
-/// Events newest first, before `before` where it is given; oldest first where the query has `from`.
+/// Events newest first, before `before` where it is given; oldest first where the query has `from`. Only what is asked for
+/// stands in the statement, so that an index serves it.
 pub(crate) fn list(
     connection: &Connection,
     query: &AuditQuery,
     before: Option<u64>,
     limit: u32,
 ) -> DbResult<Vec<AuditEvent>> {
-    let order = if query.from.is_some() { "ASC" } else { "DESC" };
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT * FROM audit_events
-         WHERE (?1 IS NULL OR app = ?1) AND (?2 IS NULL OR actor = ?2) AND (?3 IS NULL OR action = ?3)
-           AND (?4 IS NULL OR at >= ?4) AND seq < ?5 AND seq > ?6
-         ORDER BY seq {order} LIMIT ?7"
-    ))?;
-    let rows = statement.query_and_then(
-        params![
-            query.app.as_ref().map(AppSlug::as_str),
-            query.actor,
-            query.action.map(AuditAction::as_str),
-            query.since.map(time),
-            before.map_or(i64::MAX, bound),
-            query.from.map_or(i64::MIN, bound),
-            limit
-        ],
-        read,
-    )?;
-    rows.collect()
+    let asked: [(&str, Option<Sql>); 7] = [
+        ("app = ", query.app.as_ref().map(|app| app.to_string().into())),
+        ("actor = ", query.actor.clone().map(Sql::from)),
+        ("action = ", query.action.map(|action| action.to_string().into())),
+        ("at >= ", query.since.map(|since| time(since).into())),
+        ("at < ", query.until.map(|until| time(until).into())),
+        ("seq < ", before.map(|before| bound(before).into())),
+        ("seq > ", query.from.map(|from| bound(from).into())),
+    ];
+    let (conditions, values): (Vec<&str>, Vec<Sql>) =
+        asked.into_iter().filter_map(|(condition, value)| Some((condition, value?))).unzip();
+    let mut statement = connection.prepare_cached(&select(&conditions, query.from.is_some()))?;
+    let values = rusqlite::params_from_iter(values.into_iter().chain([limit.into()]));
+    statement.query_and_then(values, read)?.collect()
+}
+
+/// Events for which all of these conditions hold, each with a parameter, and a last one for how many.
+fn select(conditions: &[&str], is_oldest_first: bool) -> String {
+    let mut sql = "SELECT * FROM audit_events".to_owned();
+    for (word, condition) in std::iter::once(" WHERE ").chain(std::iter::repeat(" AND ")).zip(conditions) {
+        sql.extend([word, condition, "?"]);
+    }
+    sql + " ORDER BY seq " + if is_oldest_first { "ASC" } else { "DESC" } + " LIMIT ?"
 }
 
 /// A number that came from outside and may be beyond every row.

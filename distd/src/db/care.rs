@@ -39,6 +39,15 @@ pub(crate) fn set_checked(tx: &Transaction<'_>, digest: &Digest, size_bytes: u64
     Ok(())
 }
 
+/// Notes an object that was just written from bytes of its digest, unless more is known of it.
+pub(crate) fn note_written(tx: &Transaction<'_>, digest: &Digest, size_bytes: u64, at: Timestamp) -> DbResult<()> {
+    tx.prepare_cached(
+        "INSERT INTO object_care (digest, size, checked_at) VALUES (?1, ?2, ?3) ON CONFLICT (digest) DO NOTHING",
+    )?
+    .execute(params![digest.to_string(), integer(size_bytes), time(at)])?;
+    Ok(())
+}
+
 /// When each object was last held against its digest.
 pub(crate) fn checks(connection: &Connection) -> DbResult<Vec<(Digest, Timestamp)>> {
     let mut statement = connection.prepare_cached("SELECT digest, checked_at FROM object_care")?;

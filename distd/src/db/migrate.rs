@@ -13,6 +13,7 @@ const STEPS: &[&[&str]] = &[
     &[include_str!("install.sql")],
     &[include_str!("webhooks.sql")],
     &[include_str!("care_state.sql")],
+    &[include_str!("console.sql")],
 ];
 
 /// Why the tables cannot be brought to this version.

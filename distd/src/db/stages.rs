@@ -13,6 +13,8 @@ pub(crate) struct StageRow {
     pub(crate) app: AppSlug,
     pub(crate) release: ReleaseName,
     pub(crate) part: PartName,
+    /// How many parts the release has in all, where that was told.
+    pub(crate) of: Option<u32>,
     pub(crate) manifest: ReleaseId,
     pub(crate) staged_at: Timestamp,
     pub(crate) staged_by: String,
@@ -26,20 +28,21 @@ impl StageRow {
     }
 }
 
-const COLUMNS: &str = "app, release, part, manifest, staged_at, staged_by, expires_at";
+const COLUMNS: &str = "app, release, part, of_parts, manifest, staged_at, staged_by, expires_at";
 
 /// Notes a part in place of the one of the same name.
 pub(crate) fn put(tx: &Transaction<'_>, stage: &StageRow, artifacts: &[ArtifactLine]) -> DbResult<()> {
     remove(tx, stage)?;
     let key = [stage.app.as_str(), stage.release.as_str(), stage.part.as_str()];
     tx.prepare_cached(
-        "INSERT INTO stages (app, release, part, manifest, staged_at, staged_by, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO stages (app, release, part, of_parts, manifest, staged_at, staged_by, expires_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
         key[0],
         key[1],
         key[2],
+        stage.of,
         stage.manifest.to_string(),
         time(stage.staged_at),
         stage.staged_by,
@@ -108,6 +111,7 @@ fn read(row: &Row<'_>) -> DbResult<StageRow> {
         app: parse(row, "app")?,
         release: parse(row, "release")?,
         part: parse(row, "part")?,
+        of: row.get("of_parts")?,
         manifest: parse(row, "manifest")?,
         staged_at: parse(row, "staged_at")?,
         staged_by: row.get("staged_by")?,
@@ -142,6 +146,7 @@ mod tests {
             let stage = StageRow {
                 app: app.clone(),
                 release: "2.4.0+241".parse().unwrap(),
+                of: None,
                 part: part.parse().unwrap(),
                 manifest: Digest::of(part.as_bytes()),
                 staged_at: at("2026-11-01T00:00:00Z"),

@@ -27,25 +27,23 @@ pub(crate) fn directory(data: &Path) -> Check {
     let found = match fs::metadata(data) {
         Ok(found) => found,
         Err(error) => {
-            return Check::fail(code, format!("{}: {error}", data.display()), "--data DIR, or start the server once");
+            return Check::fail(code, format!("{}: {error}", data.display()))
+                .mended_by("--data DIR, or start the server once");
         }
     };
     if let Err(error) = access(data, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
         let seen =
             format!("uid {uid} cannot write it; it belongs to uid {}, gid {}: {error}", found.uid(), found.gid());
-        return Check::fail(code, seen, chown());
+        return Check::fail(code, seen).mended_by(chown());
     }
     let mode = found.mode() & 0o7777;
     if mode & 0o002 != 0 {
-        return Check::fail(
-            code,
-            format!("anyone on this machine can write it (mode {mode:04o})"),
-            format!("chmod 0750 {}", data.display()),
-        );
+        return Check::fail(code, format!("anyone on this machine can write it (mode {mode:04o})"))
+            .mended_by(format!("chmod 0750 {}", data.display()));
     }
     if found.uid() != uid {
         let seen = format!("it belongs to uid {}, and this runs as uid {uid}", found.uid());
-        return Check::warn(code, seen, "run doctor as whom the server runs as");
+        return Check::warn(code, seen).mended_by("run doctor as whom the server runs as");
     }
     Check::ok(code, format!("{}, uid {}, gid {}, mode {mode:04o}", data.display(), found.uid(), found.gid()))
 }
@@ -54,7 +52,7 @@ pub(crate) fn directory(data: &Path) -> Check {
 pub(crate) fn space(data: &Path, reserve_bytes: u64) -> Check {
     let free = match statvfs(data) {
         Ok(found) => found.f_bavail.saturating_mul(found.f_frsize),
-        Err(error) => return Check::fail("free_space", error.to_string(), "check the disk"),
+        Err(error) => return Check::fail("free_space", error.to_string()).mended_by("check the disk"),
     };
     judge_space(free, reserve_bytes)
 }
@@ -63,8 +61,8 @@ fn judge_space(free: u64, reserve: u64) -> Check {
     let seen = format!("{} free, of which {} are never used up", ByteSize(free), ByteSize(reserve));
     let mend = "distd gc, or a larger disk";
     match free {
-        free if free <= reserve => Check::fail("free_space", format!("{seen}: uploads are refused"), mend),
-        free if free / 2 < reserve => Check::warn("free_space", seen, mend),
+        free if free <= reserve => Check::fail("free_space", format!("{seen}: uploads are refused")).mended_by(mend),
+        free if free / 2 < reserve => Check::warn("free_space", seen).mended_by(mend),
         _ => Check::ok("free_space", seen),
     }
 }
@@ -74,7 +72,7 @@ pub(crate) fn file_system(data: &Path) -> Check {
     let read = || Ok::<_, io::Error>((data.canonicalize()?, fs::read_to_string("/proc/self/mountinfo")?));
     match read() {
         Ok((data, mounts)) => judge_file_system(kind_of(&data, &mounts)),
-        Err(error) => Check::warn("file_system", format!("it cannot be told: {error}"), "use a local disk"),
+        Err(error) => Check::warn("file_system", format!("it cannot be told: {error}")).mended_by("use a local disk"),
     }
 }
 
@@ -83,13 +81,12 @@ fn judge_file_system(kind: Option<&str>) -> Check {
     match kind {
         Some(kind) if NETWORK.contains(&kind) => {
             let seen = format!("{kind}, over a network: SQLite needs a local file system");
-            Check::fail(code, seen, "put the data directory on a disk of this machine")
+            Check::fail(code, seen).mended_by("put the data directory on a disk of this machine")
         }
-        Some(kind) if MEMORY.contains(&kind) => {
-            Check::fail(code, format!("{kind}: gone when the machine stops"), "put the data directory on a disk")
-        }
+        Some(kind) if MEMORY.contains(&kind) => Check::fail(code, format!("{kind}: gone when the machine stops"))
+            .mended_by("put the data directory on a disk"),
         Some(kind) => Check::ok(code, kind),
-        None => Check::warn(code, "it cannot be told", "use a local disk"),
+        None => Check::warn(code, "it cannot be told").mended_by("use a local disk"),
     }
 }
 
@@ -108,7 +105,7 @@ pub(crate) fn open_files() -> Check {
     match getrlimit(Resource::Nofile).current {
         Some(limit) if limit < OPEN_FILES => {
             let mend = "LimitNOFILE=65536 in the unit, `ulimits: {nofile: 65536}` in Compose";
-            Check::warn("open_files", format!("at most {limit}"), mend)
+            Check::warn("open_files", format!("at most {limit}")).mended_by(mend)
         }
         Some(limit) => Check::ok("open_files", format!("at most {limit}")),
         None => Check::ok("open_files", "no limit"),
@@ -117,7 +114,8 @@ pub(crate) fn open_files() -> Check {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Level;
+    use protocol::diagnosis::Level;
+
     use super::*;
 
     #[test]

@@ -36,7 +36,7 @@ const BACKUP: Habit = Habit {
 pub(crate) fn database(data: &Path, now: Timestamp) -> Vec<Check> {
     let connection = match open(data) {
         Ok(connection) => connection,
-        Err(error) => return vec![Check::fail("database", error.to_string(), "distd restore --from BACKUP")],
+        Err(error) => return vec![Check::fail("database", error.to_string()).mended_by("distd restore --from BACKUP")],
     };
     let mut checks = vec![integrity(&connection)];
     match (db::audit::newest(&connection), care::read(&connection)) {
@@ -44,11 +44,11 @@ pub(crate) fn database(data: &Path, now: Timestamp) -> Vec<Check> {
             checks.push(clock(newest, now));
             // Nothing is to be checked, deleted or saved where nothing is.
             let is_empty = state.objects == 0;
-            let ages = [(&FSCK, state.oldest_check), (&GC, state.gc_at), (&BACKUP, state.backup_at)];
+            let ages = [(&FSCK, state.oldest_check), (&GC, state.gc_at), (&BACKUP, state.whole_backup_at)];
             checks.extend(ages.iter().map(|(habit, at)| age(habit, *at, now, is_empty)));
         }
         (Err(error), _) | (_, Err(error)) => {
-            checks.push(Check::fail("database", error.to_string(), "distd restore --from BACKUP"));
+            checks.push(Check::fail("database", error.to_string()).mended_by("distd restore --from BACKUP"));
         }
     }
     checks
@@ -63,21 +63,21 @@ fn open(data: &Path) -> Result<Connection, db::OpenError> {
 fn integrity(connection: &Connection) -> Check {
     match connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)) {
         Ok(said) if said == "ok" => Check::ok("database", "SQLite finds nothing wrong"),
-        Ok(said) => Check::fail("database", said, "distd restore --from BACKUP"),
-        Err(error) => Check::fail("database", error.to_string(), "distd restore --from BACKUP"),
+        Ok(said) => Check::fail("database", said).mended_by("distd restore --from BACKUP"),
+        Err(error) => Check::fail("database", error.to_string()).mended_by("distd restore --from BACKUP"),
     }
 }
 
 fn clock(newest: Option<Timestamp>, now: Timestamp) -> Check {
     let code = "clock";
     match newest {
-        Some(newest) if now < newest - CLOCK_STEP => Check::fail(
-            code,
-            format!("it says {now:.0}, and the newest audit event is of {newest:.0}"),
-            "set the clock (NTP)",
-        ),
+        Some(newest) if now < newest - CLOCK_STEP => {
+            Check::fail(code, format!("it says {now:.0}, and the newest audit event is of {newest:.0}"))
+                .mended_by("set the clock (NTP)")
+        }
         Some(newest) if now < newest => {
-            Check::warn(code, format!("it is behind the newest audit event, of {newest:.0}"), "set the clock (NTP)")
+            Check::warn(code, format!("it is behind the newest audit event, of {newest:.0}"))
+                .mended_by("set the clock (NTP)")
         }
         _ => Check::ok(code, format!("{now:.0}")),
     }
@@ -86,12 +86,12 @@ fn clock(newest: Option<Timestamp>, now: Timestamp) -> Check {
 fn age(habit: &Habit, at: Option<Timestamp>, now: Timestamp, is_empty: bool) -> Check {
     match at {
         None if is_empty => Check::ok(habit.code, "nothing is stored yet"),
-        None => Check::warn(habit.code, "never", habit.mend),
+        None => Check::warn(habit.code, "never").mended_by(habit.mend),
         Some(at) => {
             let days = now.duration_since(at).as_hours() / 24;
             let seen = format!("{days} days ago");
             if now.duration_since(at) > habit.after {
-                Check::warn(habit.code, seen, habit.mend)
+                Check::warn(habit.code, seen).mended_by(habit.mend)
             } else {
                 Check::ok(habit.code, seen)
             }
@@ -101,7 +101,8 @@ fn age(habit: &Habit, at: Option<Timestamp>, now: Timestamp, is_empty: bool) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::Level;
+    use protocol::diagnosis::Level;
+
     use super::*;
 
     #[test]

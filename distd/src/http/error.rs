@@ -204,6 +204,7 @@ fn classify(error: &OpError) -> (StatusCode, ErrorCode) {
         OpError::PublisherInvalid(_) => (Status::UNPROCESSABLE_ENTITY, Code::PublisherInvalid),
         OpError::PublisherNotFound { .. } => (Status::NOT_FOUND, Code::PublisherNotFound),
         OpError::WebhookInvalid(_) => (Status::UNPROCESSABLE_ENTITY, Code::WebhookInvalid),
+        OpError::MailNotConfigured => (Status::UNPROCESSABLE_ENTITY, Code::MailNotConfigured),
         OpError::WebhookNotFound { .. } => (Status::NOT_FOUND, Code::WebhookNotFound),
         OpError::DeliveryNotFound { .. } => (Status::NOT_FOUND, Code::DeliveryNotFound),
         OpError::GateBlocked { .. } => (Status::FORBIDDEN, Code::GateBlocked),
@@ -254,6 +255,9 @@ fn hint(error: &OpError) -> Option<String> {
         OpError::IdentityRefused(refusal) => identity_hint(refusal.code).map(str::to_owned),
         OpError::IssuerUnavailable(_) => Some("try again in a moment; the server's log says more".to_owned()),
         OpError::PublisherNotFound { app, .. } => Some(format!("dist publisher list {app} shows those there are")),
+        OpError::MailNotConfigured => {
+            Some("whoever runs the server sets smtp_url and smtp_from (docs/CONFIGURATION.md)".to_owned())
+        }
         OpError::WebhookNotFound { app, .. } => Some(format!("dist webhook list {app} shows those there are")),
         OpError::DeliveryNotFound { .. } => Some("dist webhook deliveries shows those that are kept".to_owned()),
         OpError::ArtifactRefused { .. } => Some(

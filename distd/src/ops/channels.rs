@@ -11,11 +11,15 @@ use serde_json::json;
 
 use super::caller::Record;
 use super::gates::{self, Ground, Judged};
+use super::history::count_ahead;
 use super::page::Page;
 use super::resolve::{channel_names, closest, load, resolve};
 use super::{Caller, OpError, check_reason, release_id};
 use crate::Server;
 use crate::db;
+
+/// Releases that are looked at, at most, to tell how far a channel is ahead of another.
+const AHEAD: usize = 200;
 
 /// All channels of an app, by name.
 pub(crate) async fn list(server: &Server, caller: Caller, app: AppSlug) -> Result<Channels, OpError> {
@@ -28,6 +32,24 @@ pub(crate) async fn list(server: &Server, caller: Caller, app: AppSlug) -> Resul
             let mut channels = channels.collect::<Result<Vec<_>, _>>()?;
             channels.retain(|channel| view.has_channel(&channel.name));
             Ok(Channels { channels })
+        })
+        .await
+}
+
+/// How many releases the second of each pair has that the first has not; `None` where that is more than can be told quickly.
+pub(crate) async fn ahead(
+    server: &Server,
+    caller: Caller,
+    app: AppSlug,
+    pairs: Vec<(ReleaseId, ReleaseId)>,
+) -> Result<Vec<Option<usize>>, OpError> {
+    server
+        .db
+        .read(move |connection| {
+            caller.view(connection, &app)?;
+            let parent = |id: ReleaseId| db::releases::parent(connection, &app, &id);
+            let count = |(from, to)| count_ahead(from, to, AHEAD, parent);
+            Ok(pairs.into_iter().map(count).collect::<Result<_, _>>()?)
         })
         .await
 }

@@ -193,7 +193,7 @@ fn publish(
         Verdict::New => {
             let admission = rules::admit(tx, &plan.manifest, found, at)?;
             admission.keep(tx, caller, &plan.app, at)?;
-            keep_objects(tx, store, &plan.manifest)?;
+            keep_objects(tx, store, &plan.manifest, at)?;
             index(tx, caller, plan, at)?;
             (PublishStatus::Published, admission.reports)
         }
@@ -209,14 +209,19 @@ fn publish(
 
 /// Sees to it that gc leaves what a manifest is about to name, and the manifest. It may have deleted a manifest of the same bytes since this one
 /// was written; that is then written again, in the transaction, which is slow and almost never needed.
-pub(super) fn keep_objects(tx: &Transaction<'_>, store: &Store, manifest: &ReleaseManifest) -> Result<(), OpError> {
-    let id = manifest.id();
+pub(super) fn keep_objects(
+    tx: &Transaction<'_>,
+    store: &Store,
+    manifest: &ReleaseManifest,
+    at: Timestamp,
+) -> Result<(), OpError> {
+    let (id, bytes) = (manifest.id(), manifest.canonical_bytes());
     let artifacts = manifest.artifacts.iter().map(|line| line.sha256);
     artifacts.chain([id]).try_for_each(|digest| db::care::take_from_trash(tx, &digest))?;
     if store.len(&id)?.is_none() {
-        store.put(&manifest.canonical_bytes()).map_err(no_space)?;
+        store.put(&bytes).map_err(no_space)?;
     }
-    Ok(())
+    Ok(db::care::note_written(tx, &id, bytes.len() as u64, at)?)
 }
 
 /// A release that is published again with the same content gets back what damage or retention took from it.

@@ -324,6 +324,9 @@ pub enum OpError {
     /// A webhook cannot be made like this.
     #[error("{0}")]
     WebhookInvalid(String),
+    /// A webhook is to be a mail, and there is nothing to send it through.
+    #[error("this server sends no mail")]
+    MailNotConfigured,
     /// No such webhook.
     #[error("{app} has no webhook {id}")]
     WebhookNotFound {

@@ -21,6 +21,7 @@ pub(crate) struct Gauge<T> {
 
 /// Everything that is told.
 pub(crate) struct Gauges {
+    /// The chain of the audit log is not there before it was checked.
     pub(crate) counts: Vec<Gauge<u64>>,
     /// What has not happened yet is not there.
     pub(crate) times: Vec<Gauge<Timestamp>>,
@@ -46,7 +47,8 @@ pub(crate) async fn read(server: &Server) -> Result<Gauges, OpError> {
     let sizes = blocking(move || Ok::<_, OpError>((store.available_space()?, size_of_database(&data))));
     let (free, database) = sizes.await?;
     let count = |name, help, value| Gauge { name, help, value };
-    let counts = vec![
+    let chain = server.chain.last();
+    let mut counts = vec![
         count("apps", "Apps", rows.apps),
         count("releases", "Releases", rows.releases),
         count("objects", "Objects in the store that have been verified at least once", care.objects),
@@ -60,11 +62,19 @@ pub(crate) async fn read(server: &Server) -> Result<Gauges, OpError> {
         count("disk_reserve_bytes", "Free space below which uploads are refused", server.reserve_bytes()),
         count("memory_resident_bytes", "Memory that the process holds", resident_bytes()),
     ];
+    let intact = "1 where the audit chain held when it was last checked, 0 where it did not";
+    counts.extend(chain.map(|chain| count("audit_chain_intact", intact, u64::from(chain.faults == 0))));
     let time = |name, help, value: Option<Timestamp>| value.map(|value| Gauge { name, help, value });
     let times = [
         time("gc_last_run_timestamp_seconds", "When gc last ran", care.gc_at),
         time("fsck_last_run_timestamp_seconds", "When fsck last ran over the API", care.check.map(|(at, _)| at)),
         time("backup_last_run_timestamp_seconds", "When a backup was last tried", care.backup_at),
+        time(
+            "backup_last_success_timestamp_seconds",
+            "When the last backup was made that lacks nothing",
+            care.whole_backup_at,
+        ),
+        time("audit_chain_checked_timestamp_seconds", "When the audit chain was checked", chain.map(|chain| chain.at)),
         time("check_oldest_timestamp_seconds", "When the object was read whose check is the oldest", care.oldest_check),
     ];
     Ok(Gauges { counts, times: times.into_iter().flatten().collect() })

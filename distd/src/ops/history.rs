@@ -37,6 +37,36 @@ pub(super) fn meeting<T: Copy + Eq + Hash, E>(
     Ok(None)
 }
 
+/// How many releases of `to`'s history `from`'s has not; `None` where more than `limit` steps along each would have to be looked
+/// at to tell.
+///
+/// # Errors
+/// When `parent` fails.
+pub(super) fn count_ahead<T: Copy + Eq + Hash, E>(
+    from: T,
+    to: T,
+    limit: usize,
+    mut parent: impl FnMut(T) -> Result<Option<T>, E>,
+) -> Result<Option<usize>, E> {
+    let mut steps_left = 2 * limit;
+    let end = meeting(from, to, |at| match steps_left.checked_sub(1) {
+        Some(left) => {
+            steps_left = left;
+            parent(at)
+        }
+        None => Ok(None),
+    })?;
+    if end.is_none() && steps_left == 0 {
+        return Ok(None);
+    }
+    let (mut count, mut at) = (0, Some(to));
+    while let Some(here) = at.filter(|here| Some(*here) != end) {
+        count += 1;
+        at = parent(here)?;
+    }
+    Ok(Some(count))
+}
+
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
@@ -66,6 +96,18 @@ mod tests {
         check(4, 3, &[3, 2]);
         check(3, 4, &[4]);
         check(5, 3, &[3, 2, 1, 0]);
+    }
+
+    #[test]
+    fn what_is_ahead_is_counted_as_far_as_is_looked() {
+        // 0 ← 1 ← … ← 9, and 1 ← 10.
+        let parents: Vec<Option<usize>> = (0..10usize).map(|at| at.checked_sub(1)).chain([Some(1)]).collect();
+        let count = |from, to, limit| count_ahead(from, to, limit, |at| Ok::<_, Infallible>(parents[at])).unwrap();
+        assert_eq!(count(1, 9, 10), Some(8));
+        assert_eq!(count(9, 1, 10), Some(0));
+        assert_eq!(count(3, 3, 10), Some(0));
+        assert_eq!(count(10, 9, 10), Some(8));
+        assert_eq!(count(1, 9, 3), None);
     }
 
     /// Each release has an earlier one as its parent, or none.

@@ -38,6 +38,7 @@ pub(crate) async fn put(
     caller.require(Need::Publish(&app))?;
     let manifest = ReleaseManifest::parse(request.manifest.get().as_bytes())?;
     check(&manifest, &app, &release)?;
+    check_count(request.of)?;
     expire(server).await?;
     admit(server, &manifest).await?;
     put_manifest(server, manifest.canonical_bytes()).await?;
@@ -46,6 +47,7 @@ pub(crate) async fn put(
         app,
         release,
         part,
+        of: request.of,
         manifest: manifest.id(),
         staged_at,
         staged_by: caller.actor().to_owned(),
@@ -69,6 +71,17 @@ fn check(manifest: &ReleaseManifest, app: &AppSlug, release: &ReleaseName) -> Re
         return invalid("a part has no parent".to_owned());
     }
     Ok(())
+}
+
+/// As many parts as a release may have.
+fn check_count(of: Option<u32>) -> Result<(), OpError> {
+    match of {
+        Some(of) if of == 0 || of as usize > limits::STAGED_PARTS => {
+            let message = format!("a release is put together from 1 to {} parts, not {of}", limits::STAGED_PARTS);
+            Err(OpError::RequestInvalid(message))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The artifacts are there, and are what the part says: better told to the runner that has them than at the end.
@@ -98,7 +111,7 @@ fn enter(
     manifest: ReleaseManifest,
 ) -> Result<Stage, OpError> {
     require_objects(tx, store, &manifest)?;
-    keep_objects(tx, store, &manifest)?;
+    keep_objects(tx, store, &manifest, row.staged_at)?;
     let others = db::stages::of_release(tx, &row.app, &row.release, row.staged_at)?;
     if others.iter().filter(|other| other.part != row.part).count() >= limits::STAGED_PARTS {
         let message = format!("a release is put together from at most {} parts", limits::STAGED_PARTS);
@@ -146,6 +159,7 @@ fn describe(row: StageRow, manifest: ReleaseManifest) -> Stage {
     Stage {
         release: row.release,
         part: row.part,
+        of: row.of,
         id: row.manifest,
         staged_at: row.staged_at,
         staged_by: row.staged_by,

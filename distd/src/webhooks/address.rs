@@ -6,6 +6,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use lettre::Address;
+use percent_encoding::percent_decode_str;
 use protocol::limits;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
@@ -51,6 +53,32 @@ pub(crate) fn parse_url(text: &str, reach: Reach) -> Result<Url, String> {
     }
     check_host(&url, reach)?;
     Ok(url)
+}
+
+/// Whether an address is a mail address.
+pub(crate) fn is_mail(text: &str) -> bool {
+    text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("mailto:"))
+}
+
+/// Reads `mailto:` and one mail address (RFC 6068), and says what is wrong with it. What one would say of the mail besides,
+/// such as `?subject=`, is not taken.
+///
+/// # Errors
+/// A sentence for who made it.
+pub(crate) fn parse_mailto(text: &str) -> Result<Address, String> {
+    if text.len() > limits::WEBHOOK_URL_BYTES {
+        return Err(format!("an address has at most {} bytes", limits::WEBHOOK_URL_BYTES));
+    }
+    let whole = || "a mail goes to mailto: and one mail address, such as mailto:qa@example.com".to_owned();
+    let named = text.get(7..).filter(|_| is_mail(text)).ok_or_else(whole)?;
+    if named.contains(['?', '#', ',']) {
+        return Err(whole());
+    }
+    let named = percent_decode_str(named).decode_utf8().map_err(|_| whole())?;
+    if named.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(whole());
+    }
+    named.parse().map_err(|error| format!("{}: {error}", whole()))
 }
 
 /// A number is looked at right here, since nothing resolves it later.
@@ -243,5 +271,32 @@ mod tests {
             check(never, Reach::Anywhere, false);
         }
         check(&format!("https://example.com/{}", "a".repeat(2048)), Reach::Anywhere, false);
+    }
+
+    #[test]
+    fn a_mail_goes_to_one_address() {
+        let check = |text: &str, expect: Option<&str>| {
+            let found = parse_mailto(text);
+            assert_eq!(found.as_ref().ok().map(ToString::to_string).as_deref(), expect, "{text}: {found:?}");
+        };
+        check("mailto:qa@example.com", Some("qa@example.com"));
+        check("MAILTO:qa+dist@example.com", Some("qa+dist@example.com"));
+        check("mailto:q%2Ba@example.com", Some("q+a@example.com"));
+        check("mailto:质量@例子.中国", Some("质量@例子.中国"));
+        for never in [
+            "mailto:",
+            "mailto:qa",
+            "qa@example.com",
+            "https://example.com/",
+            "mailto:qa@example.com?bcc=all@example.com",
+            "mailto:a@example.com,b@example.com",
+            "mailto:a@example.com%0d%0aRCPT%20TO:<b@example.com>",
+            "mailto:a@example.com%20",
+            "mailto:a@example.com>%00",
+            "mailto:%ff@example.com",
+            "mailto:QA <qa@example.com>",
+        ] {
+            check(never, None);
+        }
     }
 }

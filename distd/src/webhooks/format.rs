@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 /// Discord takes messages of at most 2,000 characters; the others take more.
 const TEXT_CHARS: usize = 1_500;
 
-/// The body of a webhook.
+/// The body of a webhook that is posted. A mail has a text of its own (`letter`).
 pub(crate) fn body(format: WebhookFormat, payload: &WebhookPayload) -> Value {
     match format {
-        WebhookFormat::Json => serde_json::to_value(payload).expect("a payload has string keys only"),
+        WebhookFormat::Json | WebhookFormat::Mail => {
+            serde_json::to_value(payload).expect("a payload has string keys only")
+        }
         WebhookFormat::Slack => slack(payload),
         WebhookFormat::Teams => teams(payload),
         WebhookFormat::Discord => discord(payload),

@@ -22,6 +22,8 @@ pub(crate) enum Verdict {
     /// It did not, and may another time.
     #[default]
     Failed,
+    /// It did not, and would not another time: the mail server refused this mail for good (5xx).
+    Refused,
     /// The receiver says that it is gone for good (410).
     Gone,
 }

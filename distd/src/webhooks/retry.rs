@@ -85,6 +85,7 @@ mod tests {
         check(&reply(Verdict::Delivered, None), Tries::One, 0, Outcome::Delivered);
         check(&reply(Verdict::Failed, None), Tries::One, 0, Outcome::Failed);
         check(&reply(Verdict::Gone, None), Tries::Many, 0, Outcome::Failed);
+        check(&reply(Verdict::Refused, None), Tries::Many, 0, Outcome::Failed);
         check(&reply(Verdict::Failed, Some(60)), Tries::Many, 0, after(60));
         check(&reply(Verdict::Failed, Some(60)), Tries::Many, 1, after(300));
         check(&reply(Verdict::Failed, Some(1_000_000)), Tries::Many, 0, after(3600));

@@ -4,23 +4,28 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use protocol::api::WebhookPayload;
+use protocol::api::{WebhookFormat, WebhookPayload};
 use protocol::limits;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use url::Url;
 
 use super::address::{Reach, Resolver, parse_url};
+use super::letter::Letter;
+use super::mailer::Mailer;
 use super::reply::{Reply, Verdict, judge, retry_after};
 use super::{format, sign};
 use crate::db::webhooks::{Attempt, Signing};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+/// Mail servers look at what they are given before they take it. Less than the lease of what someone waits for.
+const MAIL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What sends webhooks.
 #[derive(Default)]
 pub struct Sender {
     reach: Reach,
+    mailer: Option<Mailer>,
     encrypted: OnceLock<reqwest::Client>,
     plain: OnceLock<reqwest::Client>,
 }
@@ -29,6 +34,17 @@ impl Sender {
     /// One that goes so far.
     pub fn new(reach: Reach) -> Self {
         Self { reach, ..Self::default() }
+    }
+
+    /// The same, which sends mail too.
+    #[must_use]
+    pub fn mailing(self, mailer: Option<Mailer>) -> Self {
+        Self { mailer, ..self }
+    }
+
+    /// Whether it sends mail.
+    pub(crate) fn mails(&self) -> bool {
+        self.mailer.is_some()
     }
 
     /// How far it goes.
@@ -45,19 +61,29 @@ impl Sender {
         at: Timestamp,
     ) -> Reply {
         let begun = Instant::now();
+        let is_mail = signing.webhook.format == WebhookFormat::Mail;
+        let patience = if is_mail { MAIL_TIMEOUT } else { ANSWER_TIMEOUT };
         let attempt = async {
+            if is_mail {
+                return self.mail(&Letter { webhook: &signing.webhook, message, payload, at }).await;
+            }
             // It was checked when it was made; the server may have been told less since.
             let url = parse_url(&signing.webhook.url, self.reach)?;
             self.post(&url, signing, message, payload, at).await
         };
-        let outcome = tokio::time::timeout(ANSWER_TIMEOUT, attempt).await;
-        let outcome = outcome.unwrap_or_else(|_| Err(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs())));
+        let outcome = tokio::time::timeout(patience, attempt).await;
+        let outcome = outcome.unwrap_or_else(|_| Err(format!("no answer within {} s", patience.as_secs())));
         let mut reply = outcome.unwrap_or_else(|error| Reply {
             attempt: Attempt { error: Some(error), ..Attempt::default() },
             ..Reply::default()
         });
         reply.attempt.milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         reply
+    }
+
+    async fn mail(&self, letter: &Letter<'_>) -> Result<Reply, String> {
+        let mailer = self.mailer.as_ref().ok_or("this server sends no mail any more: smtp_url is not set")?;
+        mailer.send(letter).await
     }
 
     async fn post(

@@ -432,6 +432,8 @@ async fn events_are_found_by_app_actor_action_and_time_in_either_order() {
     let (newest, count) = (all[0], all.len());
     assert_eq!(list("app=other").await, [newest]);
     assert_eq!(list("since=2026-11-22T10:00:00Z").await, [newest]);
+    assert_eq!(list("until=2026-11-22T10:00:00Z&limit=500").await, all[1..]);
+    assert!(list("since=2026-11-22T10:00:00Z&until=2026-11-22T10:00:00Z").await.is_empty());
     assert_eq!(list("action=release.publish").await.len(), 2);
     assert_eq!(list("actor=first-admin&action=app.create").await.len(), 2);
     assert!(list("actor=nobody").await.is_empty());

@@ -33,7 +33,7 @@ fn by_program(data: &Path, arguments: &[&str]) -> Output {
 }
 
 /// Does something to the table that its triggers would refuse.
-fn tamper(data: &Path, sql: &str) {
+pub(crate) fn tamper(data: &Path, sql: &str) {
     let db = Connection::open(data.join(distd::db::FILE_NAME)).unwrap();
     let drop = "DROP TRIGGER IF EXISTS audit_events_are_never_changed;
                 DROP TRIGGER IF EXISTS audit_events_are_never_removed;";

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use distd::ops::care::check_chain;
 use objstore::{DirLock, Options};
 use protocol::api::AuditPage;
 use protocol::paths;
@@ -10,6 +11,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::chain::tamper;
 use crate::harness::{Client, TestServer, read};
 use crate::process::{Program, make_token, run};
 
@@ -94,6 +96,41 @@ fn show_says_where_each_value_is_from_and_check_what_is_wrong() {
     assert!(!data.path().join("dist.sqlite").exists(), "checking makes nothing");
 }
 
+#[test]
+fn mail_is_configured_whole_or_not_at_all_and_its_password_never_shown() {
+    let data = tempfile::tempdir().unwrap();
+    let password = data.path().join("password");
+    fs::write(&password, "hunter2\n").unwrap();
+    let check = |text: &str, code: Option<i32>, expect: &str| {
+        write_file(data.path(), text);
+        let checked = run(&["config", "check"], data.path());
+        let said = String::from_utf8([checked.stdout, checked.stderr].concat()).unwrap();
+        assert_eq!(checked.status.code(), code, "{text}: {said}");
+        assert!(said.contains(expect) && !said.contains("hunter2"), "{text}: {said}");
+    };
+    let (server, from) = ("smtp_url = 'smtps://dist@mail.example.com'\n", "smtp_from = 'dist <dist@example.com>'\n");
+    let file = format!("smtp_password_file = '{}'\n", password.display());
+    check(&format!("{server}{from}{file}"), Some(0), "3 of its keys are in force");
+    check(&format!("{server}{from}smtp_password = 'hunter2'\n"), Some(0), "3 of its keys are in force");
+    check("smtp_url = 'smtp://relay?tls=none'\nsmtp_from = 'a@example.com'\n", Some(0), "2 of its keys");
+    check(from, Some(3), "need smtp_url");
+    check(server, Some(3), "needs smtp_from");
+    check(&format!("{server}{from}"), Some(3), "belong together");
+    check(
+        &format!("{server}{from}smtp_password_file = '/nowhere'\n"),
+        Some(3),
+        "cannot read smtp_password_file /nowhere",
+    );
+    check(&format!("{server}{from}{file}smtp_password = 'hunter2'\n"), Some(3), "exclude each other");
+    check(&format!("{server}smtp_from = 'nobody'\n"), Some(3), "distd.toml:2: `smtp_from` cannot be \"nobody\"");
+
+    write_file(data.path(), &format!("{server}{from}smtp_password = 'hunter2'\n"));
+    for flags in [["config", "show"].as_slice(), &["config", "show", "--json"]] {
+        let shown = String::from_utf8(run(flags, data.path()).stdout).unwrap();
+        assert!(shown.contains("smtp_password") && !shown.contains("hunter2"), "{shown}");
+    }
+}
+
 #[tokio::test]
 async fn a_signal_has_the_file_read_again_and_one_that_is_wrong_changes_nothing() {
     let data = data_with("trusted_proxy = []\n");
@@ -158,6 +195,7 @@ async fn metrics_count_requests_and_say_how_things_are() {
     let admin = server.admin();
     admin.create_app("acme", "token").await;
     admin.get("/api/v1/apps/acme/releases/nowhere").await;
+    check_chain(&server.server).await.unwrap();
     let answer = admin.get("/metrics").await;
     assert_eq!(answer.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
     let text = answer.text().await.unwrap();
@@ -179,4 +217,31 @@ async fn metrics_count_requests_and_say_how_things_are() {
     assert_eq!(anonymous.status(), StatusCode::UNAUTHORIZED);
     let reader = server.with_scopes(&["read"]).await.get("/metrics").await;
     assert_eq!(reader.status(), StatusCode::FORBIDDEN);
+}
+
+/// The value of a gauge, where it is there.
+async fn gauge(server: &TestServer, name: &str) -> Option<f64> {
+    let text = server.admin().get("/metrics").await.text().await.unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.map(|value| value.parse().unwrap())
+}
+
+#[tokio::test]
+async fn metrics_say_whether_the_audit_chain_held_when_it_was_checked() {
+    const INTACT: &str = "dist_audit_chain_intact";
+    const CHECKED: &str = "dist_audit_chain_checked_timestamp_seconds";
+    let server = TestServer::start().await;
+    server.admin().create_app("acme", "token").await;
+    assert_eq!((gauge(&server, INTACT).await, gauge(&server, CHECKED).await), (None, None), "nobody has looked yet");
+    assert_eq!(check_chain(&server.server).await.unwrap().faults, 0);
+    #[expect(clippy::cast_precision_loss, reason = "seconds are exact")]
+    let now = server.clock().now().as_second() as f64;
+    assert_eq!((gauge(&server, INTACT).await, gauge(&server, CHECKED).await), (Some(1.0), Some(now)));
+
+    // An end that is cut off is a chain that holds, but for who knows where it ended.
+    tamper(server.data.path(), "DELETE FROM audit_events WHERE seq = (SELECT max(seq) FROM audit_events)");
+    for _ in 0..2 {
+        assert!(check_chain(&server.server).await.unwrap().faults > 0);
+        assert_eq!(gauge(&server, INTACT).await, Some(0.0));
+    }
 }

@@ -1,13 +1,14 @@
 //! The console over a real socket, without script: every screen, every form, and that each does what the API does.
 
-use protocol::api::{AuditAction, AuditEvent, Committed, CreatedToken, Link, Publisher};
+use protocol::api::{AuditAction, AuditEvent, Committed, CreatedToken, Link, Publisher, StageRequest};
 use protocol::{AppSlug, ReleaseManifest, paths};
 use reqwest::redirect::Policy;
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::audit::events_after;
-use crate::harness::{Client, TestServer, read, release};
+use crate::care::check_over_api;
+use crate::harness::{Client, TestServer, part_request, read, release};
 
 const BYTES: &[u8] = b"bytes of acme";
 
@@ -323,7 +324,7 @@ async fn every_screen_is_whole_and_says_what_it_knows() {
     let (old, new) = (first.id().short(), second.id().short());
     check("/console", &["acme", "beta", "2.0.0", "first-admin", "data-live=\"/console/events\""]).await;
     check("/console?q=nothing", &["No app of that name."]).await;
-    check("/console/apps/acme", &["stable", &old, &new, "Promote to stable", "±0"]).await;
+    check("/console/apps/acme", &["stable", &old, &new, "Promote to stable", "±0", "1 ahead of stable"]).await;
     check("/console/apps/acme?q=2.0", &[&new]).await;
     check("/console/apps/acme?platform=ios", &["No release matches."]).await;
     check("/console/apps/acme/releases/2.0.0", &["b.bin", "Findings", &new, "Diff with stable"]).await;
@@ -337,9 +338,19 @@ async fn every_screen_is_whole_and_says_what_it_knows() {
     check("/console/audit?action=app.create", &["app.create", "have their hashes"]).await;
     check("/console/audit?chain=check", &["the chain holds"]).await;
     check("/console/audit?since=2030-01-01", &["No event matches."]).await;
+    check("/console/audit?until=2020-01-01", &["No event matches."]).await;
     check("/console/storage?gc=preview", &["Gc would change nothing", "objects"]).await;
     check("/console/jump?q=promote+stable", &["Promote acme 2.0.0 to stable"]).await;
     check("/console/keys", &["Ctrl-K"]).await;
+    let part = release("3.0.0", &[("c.bin", b"c")]);
+    server.admin().upload("acme", &[b"c"]).await;
+    let body = StageRequest { of: Some(3), ..part_request(&part) };
+    let path = paths::stage(&acme(), &part.name(), &"linux".parse().unwrap());
+    let staged = server.admin().request(Method::PUT, &path).json(&body).send().await.unwrap();
+    assert_eq!(staged.status(), StatusCode::OK);
+    check("/console/uploads", &["1 of 3 parts", "c.bin"]).await;
+    check_over_api(&server.admin(), json!({ "quick": true })).await;
+    check("/console/storage", &["clean (sizes and links)"]).await;
     let missing = browser.get("/console/apps/acme/releases/9.9.9").await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
     assert!(missing.html.contains("revision_unknown") && missing.html.contains("request"), "{}", missing.html);

@@ -60,6 +60,12 @@ impl TestServer {
         Self::open(tempfile::tempdir().unwrap(), Options { reserve_bytes: 0 }, inspector(), None, site).await
     }
 
+    /// The same, which sends webhooks with this.
+    pub(crate) async fn start_sending(site: Site, sender: Sender) -> Self {
+        let (data, options) = (tempfile::tempdir().unwrap(), Options { reserve_bytes: 0 });
+        Self::open_sending(data, options, inspector(), None, site, sender).await
+    }
+
     /// A server whose workers are of another kind.
     pub(crate) async fn start_inspecting(inspector: Inspector) -> Self {
         Self::open(tempfile::tempdir().unwrap(), Options { reserve_bytes: 0 }, inspector, None, Site::default()).await
@@ -71,13 +77,24 @@ impl TestServer {
     }
 
     async fn open(data: TempDir, options: Options, inspector: Inspector, admin: Option<String>, site: Site) -> Self {
+        // What tests receive is on this machine.
+        Self::open_sending(data, options, inspector, admin, site, Sender::new(Reach::Anywhere)).await
+    }
+
+    async fn open_sending(
+        data: TempDir,
+        options: Options,
+        inspector: Inspector,
+        admin: Option<String>,
+        site: Site,
+        sender: Sender,
+    ) -> Self {
         // Ignored where another test of the same process was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let now = Arc::new(Mutex::new("2026-11-22T09:00:00Z".parse().unwrap()));
         let server = Server::open(data.path(), options, clock(&now), inspector).unwrap();
         server.change(Settings { site, ..Settings::default() });
-        // What tests receive is on this machine.
-        let server = server.with_webhooks(Sender::new(Reach::Anywhere));
+        let server = server.with_webhooks(sender);
         let first = distd::ops::tokens::create_first(&server).await.unwrap();
         let admin = admin.unwrap_or_else(|| first.unwrap().token);
         let listening = Listening::bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -261,7 +278,7 @@ pub(crate) fn commit_request(manifest: &ReleaseManifest, channel: Option<(&str, 
 
 pub(crate) fn part_request(manifest: &ReleaseManifest) -> StageRequest {
     let text = String::from_utf8(manifest.canonical_bytes()).unwrap();
-    StageRequest { manifest: RawValue::from_string(text).unwrap() }
+    StageRequest { manifest: RawValue::from_string(text).unwrap(), of: None }
 }
 
 pub(crate) fn wanted(bytes: &[u8]) -> WantedObject {

@@ -1,7 +1,7 @@
 //! Parts of a release that several runners put together.
 
 use jiff::SignedDuration;
-use protocol::api::{AuditPage, Committed, Finalized, RefsAnswer, Release, ReleasePage, Stage, Stages};
+use protocol::api::{AuditPage, Committed, Finalized, RefsAnswer, Release, ReleasePage, Stage, StageRequest, Stages};
 use protocol::publish::PublishStatus;
 use protocol::{AppSlug, Digest, ErrorCode, ReleaseManifest, paths};
 use reqwest::{Response, StatusCode};
@@ -144,6 +144,11 @@ async fn what_is_no_part_of_the_release_is_not_staged() {
     refused(put(&other, &manifest).await, StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::UpdateInvalid).await;
     let child = ReleaseManifest { parent: Some(Digest::of(b"x")), ..manifest };
     refused(put(&path, &child).await, StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::UpdateInvalid).await;
+    for of in [0, 65] {
+        let body = StageRequest { of: Some(of), ..crate::harness::part_request(&part("a", b"a")) };
+        let answer = admin.request(reqwest::Method::PUT, &path).json(&body).send().await.unwrap();
+        refused(answer, StatusCode::BAD_REQUEST, ErrorCode::RequestInvalid).await;
+    }
     assert_eq!(server.state(), before);
 }
 

@@ -336,6 +336,10 @@ pub struct AuditQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<String>, format = DateTime)]
     pub since: Option<Timestamp>,
+    /// Only before this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
     /// Only after the event with this `seq`, oldest first; 0 begins at the first event. Excludes `after`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<u64>,

@@ -244,17 +244,42 @@ pub struct StoreStatus {
     pub quarantined: u64,
     /// How the background check is.
     pub scrub: ScrubStatus,
+    /// When a check that was asked for last came to its end, or could not be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub check_at: Option<Timestamp>,
+    /// What that check came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<LastCheck>,
     /// When gc last ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub gc_at: Option<Timestamp>,
-    /// When a backup was last made by the schedule.
+    /// When a backup was last tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub backup_at: Option<Timestamp>,
-    /// Why the last backup of the schedule failed.
+    /// Why that backup is none, or lacks objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_error: Option<String>,
+    /// When the last backup was made that lacks nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub whole_backup_at: Option<Timestamp>,
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LastCheck {
+    /// Whether it looked at sizes and links only.
+    pub quick: bool,
+    /// Whether it was ended before it was through.
+    pub interrupted: bool,
+    /// Findings that mean something is wrong.
+    pub errors: u64,
+    /// Why it could not be made, where it could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 /// How the background check is.

@@ -17,6 +17,9 @@ pub struct StageRequest {
     /// `null`.
     #[schema(value_type = ReleaseManifest)]
     pub manifest: Box<RawValue>,
+    /// How many parts the release has in all, 1 to 64, for who looks on; what is waited for is told when it is put together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<u32>,
 }
 
 /// A part of a release that is not published yet.
@@ -28,6 +31,9 @@ pub struct Stage {
     /// Its name.
     #[schema(value_type = String, example = "linux")]
     pub part: PartName,
+    /// How many parts the release has in all, where the job that staged this one told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<u32>,
     /// SHA-256 of its manifest.
     #[schema(value_type = String)]
     pub id: ReleaseId,
@@ -53,6 +59,13 @@ pub struct StagedRelease {
     pub release: ReleaseName,
     /// Its parts, by name.
     pub parts: Vec<Stage>,
+}
+
+impl StagedRelease {
+    /// How many parts it has in all, as far as its jobs told.
+    pub fn expected_parts(&self) -> Option<u32> {
+        self.parts.iter().filter_map(|part| part.of).max()
+    }
 }
 
 /// Everything that is staged in an app.

@@ -41,6 +41,8 @@ words! {
         Discord = "discord",
         /// A message for Feishu's and Lark's custom bots.
         Feishu = "feishu",
+        /// A mail, to a `mailto:` address and to no other.
+        Mail = "mail",
     }
 }
 
@@ -61,7 +63,7 @@ words! {
     DeliveryState, "state" {
         /// It is to be sent, or sent again.
         Waiting = "waiting",
-        /// It was answered with a status of 200 to 299.
+        /// It was answered with a status of 200 to 299, or taken by the mail server.
         Delivered = "delivered",
         /// It was given up.
         Failed = "failed",
@@ -114,13 +116,13 @@ pub struct WebhookData {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateWebhook {
-    /// Where it is sent: an https address.
+    /// Where it is sent: an https address, or `mailto:` and one mail address.
     #[schema(example = "https://ci.example.com/hooks/dist")]
     pub url: String,
     /// What it is told of; everything unless given.
     #[serde(default)]
     pub events: Vec<WebhookEvent>,
-    /// How the body is written; `json` unless given.
+    /// How the body is written; `json` unless given, `mail` to a `mailto:` address.
     #[serde(default = "json")]
     pub format: WebhookFormat,
 }
@@ -176,8 +178,10 @@ pub struct CreatedWebhook {
     /// The webhook.
     #[serde(flatten)]
     pub webhook: Webhook,
-    /// What its deliveries are signed with: `whsec_` and the base64 of 32 bytes. Shown only now.
-    pub secret: String,
+    /// What its deliveries are signed with: `whsec_` and the base64 of 32 bytes. Shown only now. Not there where it is a mail,
+    /// which is not signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
 }
 
 impl std::fmt::Debug for CreatedWebhook {
@@ -215,7 +219,7 @@ pub struct Delivery {
     /// When it was sent last.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_at: Option<Timestamp>,
-    /// With which HTTP status the last attempt was answered.
+    /// With which HTTP status the last attempt was answered, or which code the mail server replied with.
     pub status: Option<u16>,
     /// How long the last attempt took, in milliseconds.
     pub milliseconds: Option<u64>,

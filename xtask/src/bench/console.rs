@@ -1,32 +1,28 @@
 //! Pages of the console, with many releases and many audit events: how long the server takes for each.
 
-use std::{fs, path::Path, process::Command};
+use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::{
-    log,
     programs::Programs,
+    stock::{self, Stocked},
     table::{self, Row},
 };
-use crate::{client::Client, process, server::Server, workspace::Profile};
+use crate::{client::Client, process};
 
 /// What `cargo xtask bench console` is told.
 #[derive(Args, Debug)]
 pub(super) struct Options {
-    /// How many releases the app has
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
-    count: u32,
+    #[command(flatten)]
+    stock: stock::Options,
     /// How many events the audit log has
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     events: u32,
     /// How often each page is timed
     #[arg(long, default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
-    /// Time the programs as `cargo build` makes them, without optimization
-    #[arg(long)]
-    unoptimized: bool,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -36,19 +32,10 @@ pub(super) struct Options {
 const PAGE_BYTES: u64 = 150 * 1024;
 
 pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
-    let profile = if options.unoptimized { Profile::Dev } else { Profile::Release };
-    let binaries = programs.find(profile)?;
-    let folder = tempfile::tempdir_in(super::folder()?).context("cannot create a folder")?;
-    let data = folder.path().join("data");
-    let server = Server::start(&binaries.distd, &data)?;
-    let mut client = Client::new(&binaries, &server, &data)?;
-    log::publish_first(&client, folder.path(), &data, options.count, server)?;
-    process::run(Command::new(&binaries.distd).args(["reindex", "--data"]).arg(&data))?;
-    add_events(&data, options.events)?;
-    let server = Server::start(&binaries.distd, &data)?;
-    client.move_to(&server);
+    let Stocked { client, server, _folder } =
+        stock::start(&options.stock, programs, |data| add_events(data, options.events))?;
     let mut rows = Vec::new();
-    for (name, path) in pages(options.count) {
+    for (name, path) in pages(options.stock.count) {
         rows.push(time_page(&client, name, &path, options.runs)?);
     }
     server.stop()?;
@@ -87,10 +74,7 @@ fn add_events(data: &Path, count: u32) -> Result<()> {
            'bench', 'channels/beta', '{hash}', '{hash}', 'number ' || n, '192.0.2.1', 'aaaaaaaaaaaaaaaa', '{{}}', '{hash}',
            '{hash}' FROM numbers;"
     );
-    let file = data.join("events.sql");
-    fs::write(&file, sql).with_context(|| format!("cannot write {}", file.display()))?;
-    let read = format!(".read {}", file.display());
-    process::read(Command::new("sqlite3").arg("-bail").arg(data.join("dist.sqlite")).arg(read)).map(drop)
+    stock::run_sql(data, sql.as_bytes())
 }
 
 /// From the request to the last byte, as curl measures it. The first answer is not counted.
@@ -117,7 +101,7 @@ fn time_page(client: &Client, name: &'static str, path: &str, runs: u32) -> Resu
 fn print_figures(rows: &[Row], options: &Options) {
     if options.json {
         let document = serde_json::json!({
-            "schema": "dist.bench.console/1", "runs": options.runs, "releases": options.count, "events": options.events,
+            "schema": "dist.bench.console/1", "runs": options.runs, "releases": options.stock.count, "events": options.events,
             "rows": table::to_json(rows),
         });
         println!("{document:#}");
@@ -125,7 +109,7 @@ fn print_figures(rows: &[Row], options: &Options) {
     }
     println!(
         "\n{} releases, {} events, {} runs, milliseconds for a page\n",
-        options.count, options.events, options.runs
+        options.stock.count, options.events, options.runs
     );
     println!("{:<28} {:>10} {:>10} {:>10}", "", "median", "min", "max");
     for row in rows {

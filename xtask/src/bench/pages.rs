@@ -1,24 +1,27 @@
 //! Many people open the install page and the release list of an app with many releases: how long the slowest of a hundred waits.
 
 use std::{
-    process::Command,
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
 use clap::Args;
 use serde::Serialize;
 
-use super::{http::Connection, log, programs::Programs, table};
-use crate::{client::Client, process, server::Server, tools, workspace::Profile};
+use super::{
+    http::Connection,
+    programs::Programs,
+    stock::{self, Stocked},
+    table,
+};
+use crate::{client::Client, tools};
 
 /// What `cargo xtask bench pages` is told.
 #[derive(Args, Debug)]
 pub(super) struct Options {
-    /// How many releases the app has
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
-    count: u32,
+    #[command(flatten)]
+    stock: stock::Options,
     /// How many clients ask at once, each over a connection of its own
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     clients: u32,
@@ -53,15 +56,7 @@ struct Figures {
 
 pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
     tools::ensure(&[tools::SQLITE3])?;
-    let binaries = programs.find(Profile::Release)?;
-    let folder = tempfile::tempdir_in(super::folder()?).context("cannot create a folder")?;
-    let data = folder.path().join("data");
-    let server = Server::start(&binaries.distd, &data)?;
-    let mut client = Client::new(&binaries, &server, &data)?;
-    log::publish_first(&client, folder.path(), &data, options.count, server)?;
-    process::read(Command::new(&binaries.distd).args(["reindex", "--data"]).arg(&data))?;
-    let mut server = Server::start(&binaries.distd, &data)?;
-    client.move_to(&server);
+    let Stocked { client, mut server, _folder } = stock::start(&options.stock, programs, |_| Ok(()))?;
     let mut all = Vec::new();
     for (name, path) in PAGES {
         let figures = measure(&client, name, path, options);
@@ -111,7 +106,7 @@ fn ask_on_time(client: &Client, path: &str, options: &Options, begun: Instant, n
 fn print_figures(all: &[Figures], options: &Options) {
     if options.json {
         let document = serde_json::json!({
-            "schema": "dist.bench.pages/1", "releases": options.count, "clients": options.clients, "rate": options.rate,
+            "schema": "dist.bench.pages/1", "releases": options.stock.count, "clients": options.clients, "rate": options.rate,
             "seconds": options.seconds, "pages": all,
         });
         println!("{document:#}");
@@ -121,7 +116,7 @@ fn print_figures(all: &[Figures], options: &Options) {
         if options.rate == 0 { "without a pause".into() } else { format!("{} times a second each", options.rate) };
     println!(
         "\n{} releases, {} clients, {rate}, for {} s; milliseconds\n",
-        options.count, options.clients, options.seconds
+        options.stock.count, options.clients, options.seconds
     );
     println!("{:<16} {:>10} {:>10} {:>10} {:>10} {:>10}", "", "requests", "median", "p99", "max", "bytes");
     for figures in all {

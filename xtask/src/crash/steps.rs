@@ -13,7 +13,14 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::Release;
-use crate::{client::Client, process, server::Server, store, workspace::Binaries};
+use crate::{
+    client::Client,
+    digest, process,
+    server::Server,
+    store,
+    tools::{self, CURL, SQLITE3},
+    workspace::Binaries,
+};
 
 const APP: &str = "crash";
 
@@ -62,6 +69,7 @@ impl fmt::Display for Tally {
 /// # Errors
 /// When something does not hold, naming the step.
 pub fn run(binaries: &Binaries, which: &Which) -> Result<Tally> {
+    tools::ensure(&[CURL, SQLITE3])?;
     let steps = process::read(Command::new(&binaries.distd).arg("fault-steps"))?;
     let folder = tempfile::tempdir().context("cannot create a folder for stores")?;
     let mut tally = Tally::default();
@@ -96,9 +104,10 @@ struct Stage {
 fn end_work(binaries: &Binaries, folder: &Path, fault: &str) -> Result<bool> {
     fs::create_dir_all(folder).context("cannot create a folder for a store")?;
     let data = folder.join("data");
-    let server = Server::start(&binaries.distd, &data)?;
+    let server = Server::start_configured(&binaries.distd, &data, &[], &TELLS_ITSELF)?;
     let client = Client::new(binaries, &server, &data)?;
     client.run(["app", "create", APP, "--access", "token"])?;
+    client.run(["webhook", "create", APP, NOBODY])?;
     let random = fastrand::Rng::with_seed(7);
     let mut stage = Stage { data, folder: folder.to_owned(), client, random, acknowledged: Vec::new() };
     stage.publish(1)?;
@@ -107,8 +116,8 @@ fn end_work(binaries: &Binaries, folder: &Path, fault: &str) -> Result<bool> {
     store::plant_orphan(&stage.data, b"nothing names it")?;
 
     // It may end before it listens: there is a first time for everything at the start too.
-    let ended = match Server::start_configured(&binaries.distd, &stage.data, &[("DISTD_FAULT", fault)], &KEEPS_NOTHING)
-    {
+    let arguments = [KEEPS_NOTHING.as_slice(), &TELLS_ITSELF].concat();
+    let ended = match Server::start_configured(&binaries.distd, &stage.data, &[("DISTD_FAULT", fault)], &arguments) {
         Err(_) => true,
         Ok(mut server) => {
             stage.client.move_to(&server);
@@ -117,6 +126,7 @@ fn end_work(binaries: &Binaries, folder: &Path, fault: &str) -> Result<bool> {
             let _ = stage.client.run(["gc", "--retries", "0"]);
             let _ = stage.client.run(["gc", "--retries", "0"]);
             let _ = stage.damage_and_pull();
+            let _ = stage.upload_half();
             let _ = stage.publish(4);
             let ended = server.try_wait()?.is_some();
             if !ended {
@@ -128,6 +138,10 @@ fn end_work(binaries: &Binaries, folder: &Path, fault: &str) -> Result<bool> {
     stage.check(binaries)?;
     Ok(ended)
 }
+
+/// Where a webhook goes that nobody answers, and what lets it.
+const NOBODY: &str = "http://127.0.0.1:9/";
+const TELLS_ITSELF: [&str; 1] = ["--webhook-allow-private"];
 
 /// So that the second gc deletes what the first one found.
 const KEEPS_NOTHING: [&str; 4] = ["--gc-grace", "0", "--gc-every", "0"];
@@ -150,6 +164,24 @@ impl Stage {
         let to = self.folder.join("pulled");
         let to = to.to_str().context("a path that is not UTF-8")?;
         self.client.run(["pull", &format!("{APP}@{name}"), "-o", to, "--retries", "0"]).map(|_| ())
+    }
+
+    /// Sends the first bytes of an object and leaves it at that, a few times: each is kept for who goes on.
+    fn upload_half(&self) -> Result<()> {
+        let api = format!("{}/api/v1/apps/{APP}", self.client.url());
+        let authorization = format!("Authorization: Bearer {}", self.client.token());
+        let ask = |arguments: &[&str]| {
+            process::read(Command::new("curl").args(["-sf", "-H", &authorization, "-H", "Expect:"]).args(arguments))
+        };
+        let id = digest::of_bytes(b"begun and left");
+        let wanted = format!(r#"{{"objects":[{{"digest":"{id}","size":14}}]}}"#);
+        ask(&["-H", "Content-Type: application/json", "-d", &wanted, &format!("{api}/push/negotiate")])?;
+        let object = format!("{api}/objects/{id}");
+        for (offset, letter) in "begun".chars().enumerate() {
+            let (at, body) = (format!("Upload-Offset: {offset}"), letter.to_string());
+            ask(&["-X", "PATCH", "-H", &at, "-H", "Upload-Complete: ?0", "--data-binary", &body, &object])?;
+        }
+        Ok(())
     }
 
     /// The server starts by itself; what was acknowledged is there, but for the object that was damaged on purpose, and that

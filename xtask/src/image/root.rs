@@ -2,13 +2,13 @@
 
 use std::{
     fs::{self, Permissions},
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result};
 
-use crate::workspace::{self, Binaries};
+use crate::workspace;
 
 /// Where Debian keeps the roots of trust.
 const CA_ROOTS: &str = "etc/ssl/certs/ca-certificates.crt";
@@ -18,14 +18,14 @@ pub(super) fn folder() -> PathBuf {
     workspace::root().join("target/image/root")
 }
 
-/// Both programs, the roots of trust, and the data directory: what the stage `source` of `Dockerfile` lays out, too.
-pub(super) fn lay_out(binaries: &Binaries) -> Result<()> {
+/// The program under both names, the roots of trust, and the data directory: what the stage `source` of `Dockerfile` lays out, too.
+pub(super) fn lay_out(program: &Path) -> Result<()> {
     let root = folder();
     if root.exists() {
         fs::remove_dir_all(&root).with_context(|| format!("cannot clear {}", root.display()))?;
     }
-    put(&binaries.distd, &root.join("usr/bin/distd"), 0o755)?;
-    put(&binaries.dist, &root.join("usr/bin/dist"), 0o755)?;
+    put(program, &root.join("usr/bin/distd"), 0o755)?;
+    symlink("distd", root.join("usr/bin/dist")).context("cannot give distd its other name")?;
     put(&Path::new("/").join(CA_ROOTS), &root.join(CA_ROOTS), 0o644)?;
     let data = root.join("data");
     fs::create_dir(&data).with_context(|| format!("cannot make {}", data.display()))?;

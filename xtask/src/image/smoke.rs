@@ -18,7 +18,6 @@ use crate::{
     client::{Client, Status},
     digest,
     manifest::{Entry, Manifest},
-    workspace::Binaries,
 };
 
 /// Who the container runs as; nobody on most machines, so that nothing works by accident.
@@ -43,7 +42,7 @@ struct NewToken {
 }
 
 /// Publishes into a container, kills it, starts it again, and pulls.
-pub(super) fn run(engine: &Engine, binaries: &Binaries, tag: &str, mib: u64) -> Result<()> {
+pub(super) fn run(engine: &Engine, dist: &Path, tag: &str, mib: u64) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("dist-image-").tempdir().context("cannot create a folder")?;
     let data = folder.path().join("data");
     fs::create_dir(&data)?;
@@ -57,11 +56,12 @@ pub(super) fn run(engine: &Engine, binaries: &Binaries, tag: &str, mib: u64) -> 
 
     let made = container.exec(&["token", "create", "--name", "xtask", "--scope", "admin", "--json"])?;
     let made: NewToken = serde_json::from_str(&made).context("`distd token create --json` printed no token")?;
-    let client = Client::of_server(&binaries.dist, &container.url(), &made.token)?;
+    let client = Client::of_server(dist, &container.url(), &made.token)?;
     let (manifest, file) = prepare(folder.path(), mib)?;
     client.run(["app", "create", "acme", "--json"])?;
     let published = client.publish(&manifest)?;
     ensure!(published.status == Status::Published, "nothing was published");
+    container.check_peak(mib, "up")?;
 
     container.kill_and_start()?;
     container.wait_until_healthy()?;
@@ -72,9 +72,7 @@ pub(super) fn run(engine: &Engine, binaries: &Binaries, tag: &str, mib: u64) -> 
     client.run(["pull", "acme@stable", "-o", pulled.to_str().context("a path that is not UTF-8")?, "--json"])?;
     ensure!(digest::of_file(&pulled.join("acme.bin"))? == digest::of_file(&file)?, "what was pulled is another file");
 
-    let busy_kib = container.memory_kib("VmHWM")?;
-    ensure!(busy_kib <= BUSY_KIB, "the server took {busy_kib} KiB at once");
-    println!("{mib} MiB went down with {} MiB at most", busy_kib / 1024);
+    container.check_peak(mib, "down")?;
     let changed = engine.ask(&["diff", &container.id])?;
     ensure!(changed.is_empty(), "the container's own file system changed:\n{changed}");
     println!("the container's own file system is unchanged");
@@ -153,6 +151,14 @@ impl<'a> Container<'a> {
     fn kill_and_start(&self) -> Result<()> {
         self.engine.ask(&["kill", &self.id])?;
         self.engine.ask(&["start", &self.id]).map(drop)
+    }
+
+    /// The most memory that the server had since its start, in which a file went up or down.
+    fn check_peak(&self, mib: u64, went: &str) -> Result<()> {
+        let peak_kib = self.memory_kib("VmHWM")?;
+        ensure!(peak_kib <= BUSY_KIB, "the server took {peak_kib} KiB at once");
+        println!("{mib} MiB went {went} with {} MiB at most", peak_kib / 1024);
+        Ok(())
     }
 
     /// A line of the server's status in `/proc`, in KiB.

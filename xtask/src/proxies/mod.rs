@@ -57,9 +57,9 @@ impl Default for Options {
 ///
 /// # Errors
 /// When something does not come through, or the doctor does not find what is broken.
-pub fn run(options: &Options) -> Result<()> {
+pub fn run(options: &Options, profile: Profile) -> Result<()> {
     tools::ensure(&[NGINX, CADDY, CURL, OPENSSL])?;
-    let binaries = workspace::build(Profile::Dev)?;
+    let binaries = workspace::build(profile)?;
     let folder = tempfile::Builder::new().prefix("dist-proxies-").tempdir().context("cannot create a folder")?;
     let ground = Ground { binaries, certificates: Certificates::make(folder.path())?, folder: folder.path() };
     for kind in [Kind::Nginx, Kind::Caddy] {

@@ -18,7 +18,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("refs", &[]),
     ("inspect", &[]),
     ("protocol", &["objstore", "refs", "inspect"]),
-    ("distd", &["protocol", "refs", "objstore", "inspect"]),
+    // The client only where an image is to hold both programs in one.
+    ("distd", &["protocol", "refs", "objstore", "inspect", "dist"]),
     ("dist", &["protocol", "inspect", "objstore"]),
     ("xtask", &[]),
 ];

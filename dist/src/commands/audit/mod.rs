@@ -55,6 +55,9 @@ struct Filter {
     /// Only since then: 7d for seven days ago, a date, or a time
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
+    /// Only before then, said the same way
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
 }
 
 impl Filter {
@@ -65,6 +68,7 @@ impl Filter {
             actor: self.actor,
             action: self.action,
             since: self.since.as_deref().map(|text| parse_since(text, now)).transpose()?,
+            until: self.until.as_deref().map(|text| parse_since(text, now)).transpose()?,
             limit: Some(limits::PAGE_ROWS_MAX),
             ..AuditQuery::default()
         })

@@ -9,6 +9,7 @@ use crate::commands::parse_name;
 use crate::commands::push::summary;
 use crate::commands::release::{PublishArgs, ReleaseArgs, stage_release};
 use crate::error::CliError;
+use crate::publish::Part;
 use crate::session::Session;
 use crate::ui::{Look, artifact_table};
 
@@ -22,6 +23,9 @@ pub(crate) struct StageArgs {
     /// What this part is called, such as linux
     #[arg(long, value_name = "NAME")]
     part: String,
+    /// How many parts the release has in all, shown as "3 of 5 parts". In a GitHub matrix: ${{ strategy.job-total }}
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    of: Option<u32>,
     #[command(flatten)]
     release: ReleaseArgs,
     #[command(flatten)]
@@ -35,10 +39,11 @@ pub(crate) struct StageArgs {
 /// # Errors
 /// Whatever keeps the part from being staged.
 pub(super) async fn run(args: StageArgs, session: &Session) -> Result<(), CliError> {
-    let part: PartName = parse_name(&args.part, ErrorCode::Usage)?;
+    let name: PartName = parse_name(&args.part, ErrorCode::Usage)?;
+    let part = Part { name: name.clone(), of: args.of };
     let staged = stage_release(args.release, args.how, (&part, &args.who.audience), session).await?;
     let (app, release) = (&staged.app, &staged.stage.release);
-    session.terminal.note(&format!("staged {part} of {app} {release}: {}", summary(&staged.transfer)));
+    session.terminal.note(&format!("staged {name} of {app} {release}: {}", summary(&staged.transfer)));
     session.output.answer(&staged, render)
 }
 

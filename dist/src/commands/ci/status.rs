@@ -57,7 +57,7 @@ fn render(look: &Look, app: &AppSlug, stages: &Stages) -> String {
 fn row(look: &Look, stage: &Stage) -> [String; 8] {
     [
         stage.release.to_string(),
-        stage.part.to_string(),
+        stage.of.map_or_else(|| stage.part.to_string(), |of| format!("{} (1 of {of})", stage.part)),
         stage.artifacts.len().to_string(),
         size(stage.artifacts.iter().map(|line| line.size).sum()),
         stage.source.commit.as_ref().map(|commit| commit.chars().take(12).collect()).unwrap_or_default(),

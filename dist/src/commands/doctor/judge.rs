@@ -5,16 +5,14 @@ use std::time::Duration;
 use inspect::certificates::Certificate;
 use jiff::{SignedDuration, Timestamp};
 use protocol::api::Arrival;
+use protocol::diagnosis::{self, CERTIFICATE_SOON};
 use reqwest::Version;
-use serde::Serialize;
 use url::Url;
 
 use super::mend::{self, Mend};
 
 /// The address that the second request says it was forwarded for: nobody's (RFC 5737).
 pub(super) const NOBODY: &str = "192.0.2.1";
-/// A certificate that ends sooner is worth a word.
-const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Clocks may differ by this much.
 const CLOCK: SignedDuration = SignedDuration::from_secs(30);
 /// Beyond this, links and tokens end at the wrong time.
@@ -22,46 +20,8 @@ const CLOCK_WRONG: SignedDuration = SignedDuration::from_mins(5);
 /// What was sent or is sent over 400 ms and takes less than this was kept back somewhere.
 const SPREAD: Duration = Duration::from_millis(200);
 
-/// How one check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Level {
-    /// As it should be.
-    Ok,
-    /// Works, and could be better.
-    Warn,
-    /// Does not work, or not for everyone.
-    Fail,
-}
-
-/// One check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Check {
-    /// What was looked at, stable for scripts.
-    pub(crate) code: &'static str,
-    /// How it ended.
-    pub(crate) level: Level,
-    /// What was seen.
-    pub(crate) seen: String,
-    /// What mends it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) mend: Option<Mend>,
-}
-
-/// It is right.
-pub(super) fn ok(code: &'static str, seen: impl Into<String>) -> Check {
-    Check { code, level: Level::Ok, seen: seen.into(), mend: None }
-}
-
-/// It could be better.
-pub(super) fn warn(code: &'static str, seen: impl Into<String>, mend: Option<Mend>) -> Check {
-    Check { code, level: Level::Warn, seen: seen.into(), mend }
-}
-
-/// It is wrong.
-pub(super) fn fail(code: &'static str, seen: impl Into<String>, mend: Option<Mend>) -> Check {
-    Check { code, level: Level::Fail, seen: seen.into(), mend }
-}
+/// One check, with what mends it in each place.
+pub(super) type Check = diagnosis::Check<Mend>;
 
 /// Two requests, the second of which said that it was forwarded for [`NOBODY`], and the answer to the first.
 pub(super) struct Way<'a> {
@@ -99,43 +59,47 @@ impl Way<'_> {
         let server = &self.plain.server_version;
         let seen = format!("client {client}, server {server}");
         let minor = |version: &str| version.splitn(3, '.').take(2).map(str::to_owned).collect::<Vec<_>>();
-        if minor(client) == minor(server) { ok("versions", seen) } else { warn("versions", seen, None) }
+        if minor(client) == minor(server) { Check::ok("versions", seen) } else { Check::warn("versions", seen) }
     }
 
     fn proxy(&self) -> Check {
         match (self.has_proxy(), self.named) {
-            (true, Some(name)) => ok("proxy", format!("there is one: {name}")),
-            (true, None) => ok("proxy", "there is one"),
-            (false, _) => ok("proxy", "none shows itself"),
+            (true, Some(name)) => Check::ok("proxy", format!("there is one: {name}")),
+            (true, None) => Check::ok("proxy", "there is one"),
+            (false, _) => Check::ok("proxy", "none shows itself"),
         }
     }
 
     fn public_url(&self) -> Check {
         let used = self.used.as_str().trim_end_matches('/');
-        let mend = || Some(mend::server(format!("public_url = \"{used}\"")));
+        let mend = || mend::server(format!("public_url = \"{used}\""));
         let Some(public) = self.plain.public_url.as_deref().map(|url| url.trim_end_matches('/')) else {
-            return warn("public_url", "the server does not know its address; install pages need it", mend());
+            return Check::warn("public_url", "the server does not know its address; install pages need it")
+                .mended_by(mend());
         };
         match (public.starts_with("https:"), self.is_https()) {
             (false, true) => {
                 let seen = format!("links are made with {public}, although you came by https: iPhones install nothing");
-                fail("http_links", seen, mend())
+                Check::fail("http_links", seen).mended_by(mend())
             }
             (true, false) => {
                 let seen =
                     format!("links are made with {public}, and you came by http: your token travels in the open");
-                fail("plain_http", seen, Some(Mend { distd: None, ..mend::HTTP2 }))
+                Check::fail("plain_http", seen).mended_by(Mend { distd: None, ..mend::HTTP2 })
             }
-            _ if public == used => ok("public_url", public),
-            _ => warn("public_url", format!("links are made with {public}, and you came by {used}"), mend()),
+            _ if public == used => Check::ok("public_url", public),
+            _ => Check::warn("public_url", format!("links are made with {public}, and you came by {used}"))
+                .mended_by(mend()),
         }
     }
 
     fn http2(&self) -> Check {
         let seen = format!("{:?}", self.version);
         match (self.is_https(), self.version == Version::HTTP_2) {
-            (true, false) => warn("http2", format!("{seen}: each transfer needs a connection"), Some(mend::HTTP2)),
-            _ => ok("http2", seen),
+            (true, false) => {
+                Check::warn("http2", format!("{seen}: each transfer needs a connection")).mended_by(mend::HTTP2)
+            }
+            _ => Check::ok("http2", seen),
         }
     }
 
@@ -144,27 +108,28 @@ impl Way<'_> {
         let client = plain.client_address.as_deref().unwrap_or("nobody");
         if plain.forwarded_for.is_none() {
             let seen = format!("the proxy does not say who you are; the audit log has {client} for everyone");
-            return fail("client_address", seen, Some(mend::CLIENT_ADDRESS));
+            return Check::fail("client_address", seen).mended_by(mend::CLIENT_ADDRESS);
         }
         if !plain.is_peer_trusted {
             let peer = plain.peer_address.as_deref().unwrap_or_default();
             let seen = format!("the proxy at {peer} is not trusted; the audit log has it for everyone");
-            return fail("proxy_untrusted", seen, Some(mend::server(format!("trusted_proxy = [\"{peer}\"]"))));
+            return Check::fail("proxy_untrusted", seen)
+                .mended_by(mend::server(format!("trusted_proxy = [\"{peer}\"]")));
         }
         if forged.client_address.as_deref() == Some(NOBODY) {
             let seen = "the proxy passes on what clients say of themselves: anyone can pose as anyone";
-            return fail("client_address", seen, Some(mend::CLIENT_ADDRESS));
+            return Check::fail("client_address", seen).mended_by(mend::CLIENT_ADDRESS);
         }
-        ok("client_address", client)
+        Check::ok("client_address", client)
     }
 
     fn forwarded_proto(&self) -> Check {
         match self.plain.forwarded_proto.as_deref() {
-            Some(proto) if proto == self.used.scheme() => ok("forwarded_proto", proto),
+            Some(proto) if proto == self.used.scheme() => Check::ok("forwarded_proto", proto),
             said => {
                 let said = said.unwrap_or("nothing");
                 let seen = format!("the proxy says {said} where you came by {}", self.used.scheme());
-                warn("forwarded_proto", seen, Some(mend::FORWARDED_PROTO))
+                Check::warn("forwarded_proto", seen).mended_by(mend::FORWARDED_PROTO)
             }
         }
     }
@@ -174,9 +139,9 @@ impl Way<'_> {
         let said = self.plain.host.as_deref().unwrap_or("nothing");
         let name = Url::parse(&format!("http://{said}/")).ok().and_then(|url| url.host_str().map(str::to_owned));
         if name.as_deref() == Some(used) {
-            return ok("host", said);
+            return Check::ok("host", said);
         }
-        fail("host", format!("the proxy says {said} where you asked for {used}"), Some(mend::HOST))
+        Check::fail("host", format!("the proxy says {said} where you asked for {used}")).mended_by(mend::HOST)
     }
 }
 
@@ -185,22 +150,22 @@ pub(super) fn clock(before: Timestamp, server: Timestamp, after: Timestamp) -> C
     let off = if server < before { before.duration_since(server) } else { server.duration_since(after) };
     let seen = if server < before { "behind yours" } else { "ahead of yours" };
     match off {
-        off if off <= CLOCK => ok("clock", "as yours"),
-        off if off <= CLOCK_WRONG => warn("clock", format!("the server's is {} s {seen}", off.as_secs()), None),
-        off => fail("clock", format!("the server's is {} s {seen}; set the wrong one", off.as_secs()), None),
+        off if off <= CLOCK => Check::ok("clock", "as yours"),
+        off if off <= CLOCK_WRONG => Check::warn("clock", format!("the server's is {} s {seen}", off.as_secs())),
+        off => Check::fail("clock", format!("the server's is {} s {seen}; set the wrong one", off.as_secs())),
     }
 }
 
 /// The chain that a server shows.
 pub(super) fn certificate(chain: &[Certificate], now: Timestamp) -> Check {
     let ends = chain.iter().filter_map(|it| Some((it.not_after.parse::<Timestamp>().ok()?, it))).min_by_key(|it| it.0);
-    let Some((end, first)) = ends else { return fail("certificate", "the server shows none that can be read", None) };
+    let Some((end, first)) = ends else { return Check::fail("certificate", "the server shows none that can be read") };
     let left = end.duration_since(now);
     let (days, of, count) = (left.as_hours() / 24, &first.subject, chain.len());
     match left {
-        left if left.is_negative() => fail("certificate", format!("{of} ended {} days ago", -days), None),
-        left if left < SOON => warn("certificate", format!("{of} ends in {days} days; renew it"), None),
-        _ => ok("certificate", format!("{count} in the chain; {of} is the first to end, in {days} days")),
+        left if left.is_negative() => Check::fail("certificate", format!("{of} ended {} days ago", -days)),
+        left if left < CERTIFICATE_SOON => Check::warn("certificate", format!("{of} ends in {days} days; renew it")),
+        _ => Check::ok("certificate", format!("{count} in the chain; {of} is the first to end, in {days} days")),
     }
 }
 
@@ -208,18 +173,21 @@ pub(super) fn certificate(chain: &[Certificate], now: Timestamp) -> Check {
 pub(super) fn request_buffering(arrival: Duration) -> Check {
     let (code, ms) = ("request_buffering", arrival.as_millis());
     if arrival >= SPREAD {
-        return ok(code, format!("what was sent over 400 ms arrived over {ms} ms"));
+        return Check::ok(code, format!("what was sent over 400 ms arrived over {ms} ms"));
     }
     let seen = format!("what was sent over 400 ms arrived over {ms} ms: uploads are kept until they are whole");
-    fail(code, seen, Some(mend::REQUEST_BUFFERING))
+    Check::fail(code, seen).mended_by(mend::REQUEST_BUFFERING)
 }
 
 /// The same for an answer.
 pub(super) fn response_buffering(arrival: Duration) -> Check {
     let (code, ms) = ("response_buffering", arrival.as_millis());
     if arrival >= SPREAD {
-        return ok(code, format!("what was answered over 400 ms arrived over {ms} ms"));
+        return Check::ok(code, format!("what was answered over 400 ms arrived over {ms} ms"));
     }
     let seen = format!("what was answered over 400 ms arrived over {ms} ms: downloads are kept back");
-    fail(code, seen, Some(mend::RESPONSE_BUFFERING))
+    Check::fail(code, seen).mended_by(mend::RESPONSE_BUFFERING)
 }
+
+#[cfg(test)]
+mod tests;

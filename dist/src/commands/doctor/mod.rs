@@ -8,11 +8,12 @@ mod probe;
 use clap::Args;
 use jiff::Timestamp;
 use protocol::ErrorCode;
+use protocol::diagnosis::{self, Level, WORD_COLUMNS};
 use serde::Serialize;
 use serde_json::json;
 use url::Url;
 
-use self::judge::{Check, Level, Way, fail, ok};
+use self::judge::{Check, Way};
 use crate::client::Client;
 use crate::error::CliError;
 use crate::session::Session;
@@ -47,7 +48,7 @@ pub(crate) async fn run(args: DoctorArgs, session: &Session) -> Result<(), CliEr
     let url = Url::parse(&client.server().to_string()).map_err(CliError::usage)?;
     let checks = look(&client, &url, usize::from(args.upload_mib) * 1024 * 1024).await?;
     let report = Report { schema: "dist.doctor/1", server: client.server().to_string(), checks };
-    let wrong = report.checks.iter().filter(|check| check.level == Level::Fail).count();
+    let wrong = diagnosis::count_failed(&report.checks);
     if wrong == 0 {
         return session.output.answer(&report, render);
     }
@@ -65,7 +66,7 @@ async fn look(client: &Client, url: &Url, upload_bytes: usize) -> Result<Vec<Che
     let met = match probe::meet(client).await {
         Ok(met) => met,
         Err(error) if error.code() == ErrorCode::ServerUnreachable => {
-            let unreachable = fail("reachable", error.full_message(), None);
+            let unreachable = Check::fail("reachable", error.full_message());
             return Ok(std::iter::once(unreachable).chain(certificate).collect());
         }
         Err(error) if error.code() == ErrorCode::NotFound => {
@@ -75,7 +76,7 @@ async fn look(client: &Client, url: &Url, upload_bytes: usize) -> Result<Vec<Che
     };
     let named = met.named.as_deref();
     let way = Way { used: url, version: met.version, named, plain: &met.plain, forged: &met.forged };
-    let mut checks = vec![ok("reachable", url.as_str().trim_end_matches('/'))];
+    let mut checks = vec![Check::ok("reachable", url.as_str().trim_end_matches('/'))];
     checks.extend(certificate);
     checks.extend(way.checks(env!("CARGO_PKG_VERSION")));
     checks.push(judge::clock(met.asked[0], met.plain.now, met.asked[1]));
@@ -88,29 +89,30 @@ async fn certificate(url: Url) -> Check {
     let read = tokio::task::spawn_blocking(move || chain::read(&url)).await;
     match read.expect("reading a chain does not panic") {
         Ok(chain) => judge::certificate(&chain, Timestamp::now()),
-        Err(error) => fail("certificate", format!("no TLS: {error}"), None),
+        Err(error) => Check::fail("certificate", format!("no TLS: {error}")),
     }
 }
 
 fn render(look: &Look, report: &Report) -> String {
-    let width = report.checks.iter().map(|check| check.code.len()).max().unwrap_or_default();
+    let width = diagnosis::code_columns(&report.checks);
     report.checks.iter().map(|check| line(look, check, width)).collect()
 }
 
 fn line(look: &Look, check: &Check, width: usize) -> String {
-    let (word, tone) = match check.level {
-        Level::Ok => ("ok  ", Tone::Good),
-        Level::Warn => ("warn", Tone::Warn),
-        Level::Fail => ("FAIL", Tone::Bad),
+    let tone = match check.level {
+        Level::Ok => Tone::Good,
+        Level::Warn => Tone::Warn,
+        Level::Fail => Tone::Bad,
     };
-    let first = format!("{}  {:<width$}  {}\n", look.tone(tone, word), check.code, printable(&check.seen));
+    let word = look.tone(tone, check.level.word());
+    let first = format!("{word}  {:<width$}  {}\n", check.code, printable(&check.seen));
     let mends = check.mend.iter().flat_map(|mend| {
         let lines = [("nginx", mend.nginx), ("Caddy", mend.caddy), ("distd.toml", mend.distd.as_deref())];
         lines.into_iter().filter_map(|(place, line)| Some((place, line?)))
     });
     let mends = mends.map(|(place, line)| {
         let place = look.dim(&format!("{place}:"));
-        format!("{:indent$}{place} {}\n", "", printable(line), indent = width + 8)
+        format!("{:indent$}{place} {}\n", "", printable(line), indent = WORD_COLUMNS + 2 + width + 2)
     });
     std::iter::once(first).chain(mends).collect()
 }

@@ -11,7 +11,7 @@ use protocol::{Digest, paths};
 use reqwest::header::{CONTENT_LENGTH, RANGE};
 use reqwest::{Body, Method, StatusCode, Version};
 
-use super::judge::{self, Check, NOBODY, fail, ok};
+use super::judge::{self, Check, NOBODY};
 use super::mend;
 use crate::client::{Client, Failure, WORK_TIMEOUT};
 use crate::error::CliError;
@@ -62,7 +62,7 @@ pub(super) async fn send(client: &Client, large_bytes: usize) -> Vec<Check> {
     let buffering = put(client, slowly(small), SLOW_PIECES * SLOW_BYTES).await;
     let buffering = match buffering {
         Ok(echo) => judge::request_buffering(Duration::from_millis(echo.arrival_ms)),
-        Err(failure) => fail("request_buffering", failure.error.to_string(), Some(mend::BODY_LIMIT)),
+        Err(failure) => Check::fail("request_buffering", failure.error.to_string()).mended_by(mend::BODY_LIMIT),
     };
     vec![buffering, send_large(client, large_bytes).await]
 }
@@ -74,16 +74,16 @@ async fn send_large(client: &Client, size: usize) -> Check {
         (0..size).step_by(PIECE_BYTES).map(|at| all.slice(at..size.min(at + PIECE_BYTES))).collect();
     let mib = size / (1024 * 1024);
     match put(client, stream::iter(pieces), size).await {
-        Ok(echo) if echo.sha256 == digest => ok("body_limit", format!("{mib} MiB arrived whole")),
+        Ok(echo) if echo.sha256 == digest => Check::ok("body_limit", format!("{mib} MiB arrived whole")),
         Ok(echo) => {
-            fail("body_changed", format!("{} of {size} bytes arrived, and not those sent", echo.size_bytes), None)
+            Check::fail("body_changed", format!("{} of {size} bytes arrived, and not those sent", echo.size_bytes))
         }
         Err(failure) if failure.status == Some(StatusCode::PAYLOAD_TOO_LARGE) => {
-            fail("body_limit", format!("a body of {mib} MiB is refused with 413"), Some(mend::BODY_LIMIT))
+            Check::fail("body_limit", format!("a body of {mib} MiB is refused with 413")).mended_by(mend::BODY_LIMIT)
         }
         Err(failure) => {
             let seen = format!("a body of {mib} MiB does not arrive: {}", failure.error);
-            fail("body_limit", seen, Some(mend::BODY_LIMIT))
+            Check::fail("body_limit", seen).mended_by(mend::BODY_LIMIT)
         }
     }
 }
@@ -127,7 +127,7 @@ async fn receive_slowly(client: &Client) -> Check {
     };
     match spread.await {
         Ok(spread) => judge::response_buffering(spread),
-        Err(failure) => fail("response_buffering", failure.error.to_string(), None),
+        Err(failure) => Check::fail("response_buffering", failure.error.to_string()),
     }
 }
 
@@ -143,15 +143,15 @@ async fn receive_part(client: &Client) -> Check {
     };
     match outcome.await {
         Ok((StatusCode::PARTIAL_CONTENT, body)) if body.iter().copied().eq(PART.map(byte_at)) => {
-            ok(code, "a part that is asked for is answered")
+            Check::ok(code, "a part that is asked for is answered")
         }
         Ok((StatusCode::OK, _)) => {
             let seen = "a part is asked for and everything is answered: downloads that break off begin again";
-            fail(code, seen, Some(mend::RANGE))
+            Check::fail(code, seen).mended_by(mend::RANGE)
         }
         Ok((status, _)) => {
-            fail(code, format!("a part is asked for and answered wrongly, with {status}"), Some(mend::RANGE))
+            Check::fail(code, format!("a part is asked for and answered wrongly, with {status}")).mended_by(mend::RANGE)
         }
-        Err(failure) => fail(code, failure.error.to_string(), Some(mend::RANGE)),
+        Err(failure) => Check::fail(code, failure.error.to_string()).mended_by(mend::RANGE),
     }
 }

@@ -4,23 +4,28 @@
 //! runs beside pushes: what it decides on a snapshot it decides again in the transaction that acts on it.
 
 pub mod backup;
+mod chain;
 pub mod check;
 mod damage;
 pub mod gc;
 mod live;
 pub mod repair;
 mod retention;
+mod runs;
 pub mod schedule;
 mod state;
 mod status;
 
 use jiff::SignedDuration;
 
+pub(crate) use chain::Chain;
+pub use chain::{LastChain, check_chain};
 pub(crate) use check::over_api;
 pub(crate) use damage::{examine, open};
 pub(crate) use gc::over_api as gc_over_api;
+pub use runs::{note_backup, note_check};
 pub(crate) use state::read;
-pub use state::{LastCheck, State, state};
+pub use state::{State, state};
 pub(crate) use status::show as status;
 
 /// How long things are kept that nothing names.

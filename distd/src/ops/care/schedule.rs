@@ -6,17 +6,19 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use objstore::{BLOCK_BYTES, CopyMethod, Digest, SurveyedObject, VerifyError};
-use serde_json::json;
 use tokio::task::JoinHandle;
 
 use super::super::{Caller, OpError};
 use super::live::ago;
-use super::{backup, examine, gc};
+use super::{backup, check_chain, examine, gc, note_backup};
 use crate::blocking::blocking;
 use crate::{Server, db};
 
 /// How often the background check looks what is due.
 const SCRUB_TICK: Duration = Duration::from_mins(1);
+
+/// How often the audit chain is checked.
+const CHAIN_EVERY: Duration = Duration::from_hours(24);
 
 /// What is read at least in one go: a small store is not read byte by byte.
 const SCRUB_LEAST_BYTES: u64 = 64 * 1024 * 1024;
@@ -67,6 +69,15 @@ pub fn start(server: &Server, schedule: Schedule) -> Vec<JoinHandle<()>> {
             }
         }
     }));
+    let chained = server.clone();
+    tasks.push(tokio::spawn(async move {
+        loop {
+            if let Err(error) = check_chain(&chained).await {
+                tracing::error!(%error, "the audit chain could not be checked");
+            }
+            tokio::time::sleep(CHAIN_EVERY).await;
+        }
+    }));
     if let Some(backups) = schedule.backup {
         let server = server.clone();
         tasks.push(tokio::spawn(async move {
@@ -101,22 +112,17 @@ async fn back_up(server: &Server, backups: &Backups) {
         let removed = backup::rotate(&job.directory, job.keep)?;
         Ok::<_, backup::BackupError>(backup::BackupReport { removed, ..made })
     });
-    let said = match made.await {
+    let made = made.await;
+    match &made {
         Ok(report) if report.missing.is_empty() => {
             tracing::info!(snapshot = report.snapshot, copied = report.copied, "backup made");
-            json!({ "snapshot": report.snapshot, "objects": report.objects, "copied": report.copied })
         }
         Ok(report) => {
             tracing::error!(missing = report.missing.len(), "a backup was made of a store that lacks objects");
-            json!({ "snapshot": report.snapshot, "error": format!("{} objects are missing", report.missing.len()) })
         }
-        Err(error) => {
-            tracing::error!(%error, "no backup was made");
-            json!({ "error": error.to_string() })
-        }
-    };
-    let noted = server.db.write(move |tx| Ok::<_, OpError>(db::care::set_run(tx, "backup", now, &said)?));
-    if let Err(error) = noted.await {
+        Err(error) => tracing::error!(%error, "no backup was made"),
+    }
+    if let Err(error) = note_backup(&server.db, made.as_ref(), now).await {
         tracing::error!(%error, "the backup could not be noted");
     }
 }

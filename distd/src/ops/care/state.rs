@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use protocol::api::LastCheck;
 use rusqlite::Connection;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::OpError;
+use super::runs::LastBackup;
 use super::status::count_files;
 use crate::blocking::blocking;
 use crate::db::{self, Database, DbResult};
@@ -33,29 +34,19 @@ pub struct State {
     pub check: Option<(Timestamp, LastCheck)>,
     /// When gc last ran.
     pub gc_at: Option<Timestamp>,
-    /// When the schedule last tried to make a backup.
+    /// When a backup was last tried.
     pub backup_at: Option<Timestamp>,
     /// Why that backup is none, or lacks objects; `None` where it is whole.
     pub backup_error: Option<String>,
-}
-
-/// What a check came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LastCheck {
-    /// Whether it looked at sizes and links only.
-    pub quick: bool,
-    /// Whether it was ended before it was through.
-    pub interrupted: bool,
-    /// Findings that mean something is wrong.
-    pub errors: u64,
-    /// Why it could not be made, where it could not.
-    pub failure: Option<String>,
+    /// When the last backup was made that lacks nothing.
+    pub whole_backup_at: Option<Timestamp>,
 }
 
 /// What the database says of it: everything but what is in quarantine.
 pub(crate) fn read(connection: &Connection) -> DbResult<State> {
     let totals = db::care::totals(connection)?;
-    let backup: Option<(Timestamp, Value)> = db::care::run(connection, "backup")?;
+    let (backup_at, backup) = db::care::run::<LastBackup>(connection, "backup")?.unzip();
+    let LastBackup { error, whole_at } = backup.unwrap_or_default();
     Ok(State {
         objects: totals.objects,
         bytes: totals.bytes,
@@ -66,8 +57,9 @@ pub(crate) fn read(connection: &Connection) -> DbResult<State> {
         quarantined: 0,
         check: db::care::run(connection, "fsck")?,
         gc_at: db::care::run::<Value>(connection, "gc")?.map(|(at, _)| at),
-        backup_at: backup.as_ref().map(|(at, _)| *at),
-        backup_error: backup.and_then(|(_, said)| said["error"].as_str().map(str::to_owned)),
+        backup_at,
+        backup_error: error,
+        whole_backup_at: whole_at,
     })
 }
 

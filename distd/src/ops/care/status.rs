@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::super::{Caller, OpError};
 use super::live::ago;
+use super::runs::LastBackup;
 use crate::blocking::blocking;
 use crate::{Server, db};
 
@@ -26,7 +27,9 @@ pub(crate) async fn show(server: &Server, caller: Caller) -> Result<StoreStatus,
     server
         .db
         .read(move |connection| {
-            let backup: Option<(Timestamp, Value)> = db::care::run(connection, "backup")?;
+            let (backup_at, backup) = db::care::run::<LastBackup>(connection, "backup")?.unzip();
+            let LastBackup { error, whole_at } = backup.unwrap_or_default();
+            let (check_at, check) = db::care::run(connection, "fsck")?.unzip();
             Ok(StoreStatus {
                 schema: "dist.store/1".to_owned(),
                 objects: survey.objects.len() as u64,
@@ -36,9 +39,12 @@ pub(crate) async fn show(server: &Server, caller: Caller) -> Result<StoreStatus,
                 trashed: db::care::trash(connection)?.len() as u64,
                 quarantined,
                 scrub: scrub(&db::care::checks(connection)?, &survey, days, now),
+                check_at,
+                check,
                 gc_at: db::care::run::<Value>(connection, "gc")?.map(|(at, _)| at),
-                backup_at: backup.as_ref().map(|(at, _)| *at),
-                backup_error: backup.and_then(|(_, said)| said["error"].as_str().map(str::to_owned)),
+                backup_at,
+                backup_error: error,
+                whole_backup_at: whole_at,
             })
         })
         .await

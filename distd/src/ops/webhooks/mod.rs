@@ -7,7 +7,7 @@ use data_encoding::BASE32_NOPAD;
 use jiff::SignedDuration;
 use protocol::api::{
     AuditAction, CreateWebhook, CreatedWebhook, Delivery, DeliveryPage, PageQuery, Webhook, WebhookData, WebhookEvent,
-    WebhookPayload, Webhooks,
+    WebhookFormat, WebhookPayload, Webhooks,
 };
 use protocol::scope::Need;
 use protocol::{AppSlug, limits};
@@ -36,14 +36,14 @@ pub(crate) async fn create(
 ) -> Result<CreatedWebhook, OpError> {
     caller.require(Need::AdminApp(&app))?;
     let events = chosen(&wanted.events)?;
-    address::parse_url(&wanted.url, server.webhooks.reach()).map_err(OpError::WebhookInvalid)?;
+    let format = check_address(server, &wanted)?;
     let mut id = [0; 5];
     getrandom::fill(&mut id).expect("the system has a source of random bytes");
     let webhook = Webhook {
         id: BASE32_NOPAD.encode(&id).to_lowercase(),
         app,
         url: wanted.url,
-        format: wanted.format,
+        format,
         events,
         created_at: server.clock.now(),
         created_by: caller.actor().to_owned(),
@@ -60,9 +60,27 @@ pub(crate) async fn create(
             }
             db::webhooks::insert(tx, &webhook, &secret)?;
             record(tx, &caller, AuditAction::WebhookCreate, &webhook, described(&webhook), webhook.created_at)?;
-            Ok(CreatedWebhook { webhook, secret: sign::secret_text(&secret) })
+            let is_signed = webhook.format != WebhookFormat::Mail;
+            Ok(CreatedWebhook { webhook, secret: is_signed.then(|| sign::secret_text(&secret)) })
         })
         .await
+}
+
+/// Whether a webhook may go where it is to go. Gives its format: what goes to a `mailto:` address is a mail.
+fn check_address(server: &Server, wanted: &CreateWebhook) -> Result<WebhookFormat, OpError> {
+    let refuse = |why: &str| Err(OpError::WebhookInvalid(why.to_owned()));
+    if !address::is_mail(&wanted.url) {
+        if wanted.format == WebhookFormat::Mail {
+            return refuse("a mail goes to a mailto: address");
+        }
+        address::parse_url(&wanted.url, server.webhooks.reach()).map_err(OpError::WebhookInvalid)?;
+        return Ok(wanted.format);
+    }
+    if !matches!(wanted.format, WebhookFormat::Json | WebhookFormat::Mail) {
+        return refuse("what goes to a mailto: address is a mail: leave the format out");
+    }
+    address::parse_mailto(&wanted.url).map_err(OpError::WebhookInvalid)?;
+    if server.webhooks.mails() { Ok(WebhookFormat::Mail) } else { Err(OpError::MailNotConfigured) }
 }
 
 /// The events of a webhook, each once and in the order of the list; all where none is chosen.
@@ -210,7 +228,10 @@ fn queue_one(
 
 /// What the audit log is told of a webhook: where to, but not the whole address, which may be a secret.
 fn described(webhook: &Webhook) -> Value {
-    let host = Url::parse(&webhook.url).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let host = match address::parse_mailto(&webhook.url) {
+        Ok(to) => Some(to.domain().to_owned()),
+        Err(_) => Url::parse(&webhook.url).ok().and_then(|url| url.host_str().map(str::to_owned)),
+    };
     json!({ "host": host, "format": webhook.format, "events": webhook.events })
 }
 

@@ -7,7 +7,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use protocol::api::{App, Channel, DownloadsQuery, ReflogLine, Release};
 use protocol::scope::Need;
-use protocol::{AppSlug, Platform, ReleaseId, Revision};
+use protocol::{AppSlug, ChannelName, Platform, ReleaseId, Revision};
 
 use super::desk::{Desk, parse, parse_opt};
 use super::frame::Screen;
@@ -38,6 +38,8 @@ struct AppView {
 struct Lane {
     channel: Channel,
     moves: Vec<ReflogLine>,
+    /// How far it is ahead of the lane before it: that channel, and in how many releases, where that can be told quickly.
+    ahead: Option<(ChannelName, Option<usize>)>,
 }
 
 pub(super) async fn page(desk: Desk, Path(app): Path<String>) -> Response {
@@ -52,12 +54,7 @@ async fn load(desk: &Desk, app: &str) -> Result<AppView, OpError> {
     let (server, caller) = (&desk.server, || desk.caller.clone());
     let slug: AppSlug = parse("app", app)?;
     let app = ops::apps::show(server, caller(), slug.clone()).await?;
-    let mut lanes = Vec::new();
-    for channel in ops::channels::list(server, caller(), slug.clone()).await?.channels.into_iter().take(LANES) {
-        let page = Page::parse(None, Some(MOVES))?;
-        let moves = ops::channels::reflog(server, caller(), slug.clone(), channel.name.clone(), page).await?.entries;
-        lanes.push(Lane { channel, moves });
-    }
+    let lanes = load_lanes(desk, &slug).await?;
     let wanted = Wanted {
         text: desk.asked("q").to_owned(),
         platform: parse_opt("platform", desk.asked("platform"))?,
@@ -76,6 +73,31 @@ async fn load(desk: &Desk, app: &str) -> Result<AppView, OpError> {
     platforms.sort_unstable();
     platforms.dedup();
     Ok(AppView { app, lanes, releases: found.releases, next: found.next, platforms, downloads })
+}
+
+async fn load_lanes(desk: &Desk, slug: &AppSlug) -> Result<Vec<Lane>, OpError> {
+    let (server, caller) = (&desk.server, || desk.caller.clone());
+    let mut channels = ops::channels::list(server, caller(), slug.clone()).await?.channels;
+    channels.sort_by_key(|channel| ripeness(&channel.name));
+    channels.truncate(LANES);
+    let pairs = channels.windows(2).map(|pair| (pair[0].release.id, pair[1].release.id)).collect();
+    let counts = ops::channels::ahead(server, caller(), slug.clone(), pairs).await?;
+    let before = channels.iter().map(|channel| channel.name.clone()).zip(counts);
+    let ahead: Vec<_> = std::iter::once(None).chain(before.map(Some)).collect();
+    let mut lanes = Vec::new();
+    for (channel, ahead) in channels.into_iter().zip(ahead) {
+        let page = Page::parse(None, Some(MOVES))?;
+        let moves = ops::channels::reflog(server, caller(), slug.clone(), channel.name.clone(), page).await?.entries;
+        lanes.push(Lane { channel, moves, ahead });
+    }
+    Ok(lanes)
+}
+
+/// Lanes go from what most people get to what changes most; channels of other names follow, by name.
+fn ripeness(channel: &ChannelName) -> (usize, ChannelName) {
+    const ORDER: [&str; 3] = ["stable", "beta", "nightly"];
+    let place = ORDER.iter().position(|name| *name == channel.as_str()).unwrap_or(ORDER.len());
+    (place, channel.clone())
 }
 
 fn draw(desk: &Desk, view: &AppView) -> Markup {
@@ -105,6 +127,7 @@ fn draw_lane(desk: &Desk, view: &AppView, lane: &Lane) -> Markup {
             p.large { (bits::release(slug, &channel.release)) }
             p.muted { (bits::when(desk.now, channel.moved_at)) " · " (channel.moved_by) }
             @if let Some(pin) = &channel.pin { p { (bits::state("warn", "pinned")) span.muted { " by " (pin.by) } } }
+            @if let Some((channel, count)) = &lane.ahead { p.muted { (ahead(channel, *count)) } }
             ol.moves {
                 @for line in &lane.moves {
                     li {
@@ -128,6 +151,14 @@ fn draw_lane(desk: &Desk, view: &AppView, lane: &Lane) -> Markup {
     }
 }
 
+fn ahead(of: &ChannelName, count: Option<usize>) -> String {
+    match count {
+        Some(0) => format!("nothing new since {of}"),
+        Some(count) => format!("{count} ahead of {of}"),
+        None => format!("far ahead of {of}"),
+    }
+}
+
 fn draw_filter(desk: &Desk, view: &AppView) -> Markup {
     html! {
         div.head #releases {
@@ -139,7 +170,7 @@ fn draw_filter(desk: &Desk, view: &AppView) -> Markup {
                 select #platform name="platform" {
                     option value="" { "every platform" }
                     @for platform in Platform::ALL {
-                        option value=(platform) selected[desk.asked("platform") == platform.as_str()] { (bits::platform(*platform)) }
+                        option value=(platform) selected[desk.asked("platform") == platform.as_str()] { (platform.display_name()) }
                     }
                 }
                 button.quiet type="submit" { "Filter" }

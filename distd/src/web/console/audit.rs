@@ -26,12 +26,16 @@ pub(super) async fn page(desk: Desk) -> Response {
 async fn load(desk: &Desk) -> Result<AuditView, OpError> {
     let text = |name: &str| Some(desk.asked(name).to_owned()).filter(|text| !text.is_empty());
     // A day is what the field of the form gives; a moment is taken as well.
-    let since = text("since").map(|since| if since.len() == 10 { format!("{since}T00:00:00Z") } else { since });
+    let moment = |name: &str| {
+        let told = text(name).map(|at| if at.len() == 10 { format!("{at}T00:00:00Z") } else { at });
+        told.map(|at| parse("time", &at)).transpose()
+    };
     let query = AuditQuery {
         app: parse_opt::<AppSlug>("app", desk.asked("app"))?,
         actor: text("actor"),
         action: parse_opt::<AuditAction>("action", desk.asked("action"))?,
-        since: since.map(|since| parse("time", &since)).transpose()?,
+        since: moment("since")?,
+        until: moment("until")?,
         from: None,
         after: text("after"),
         limit: None,
@@ -45,7 +49,7 @@ async fn load(desk: &Desk) -> Result<AuditView, OpError> {
 }
 
 fn draw(desk: &Desk, view: &AuditView) -> Markup {
-    let names = ["app", "actor", "action", "since"];
+    let names = ["app", "actor", "action", "since", "until"];
     let pairs: Vec<(&str, &str)> = names.iter().chain(&["after"]).map(|name| (*name, desk.asked(name))).collect();
     html! {
         div.head {
@@ -62,6 +66,7 @@ fn draw(desk: &Desk, view: &AuditView) -> Markup {
                 }
             }
             label { "Since " input name="since" type="date" value=(desk.asked("since")); }
+            label { "Until " input name="until" type="date" value=(desk.asked("until")); }
             button type="submit" { "Filter" }
             @if names.iter().any(|name| !desk.asked(name).is_empty()) { a.button.quiet href=(at::AUDIT) { "Show all" } }
         }

@@ -107,18 +107,6 @@ pub(super) fn severity_word(severity: Severity) -> &'static str {
     }
 }
 
-/// A platform as people write it.
-pub(super) fn platform(platform: Platform) -> &'static str {
-    match platform {
-        Platform::Ios => "iOS",
-        Platform::Android => "Android",
-        Platform::Macos => "macOS",
-        Platform::Linux => "Linux",
-        Platform::Windows => "Windows",
-        Platform::Any => "any",
-    }
-}
-
 /// The worst finding of each platform of a release, and those of `others` that it has not.
 pub(super) fn platforms(release: &Release, others: &[Platform]) -> Markup {
     let mut seen: Vec<(Platform, Option<Severity>)> = Vec::new();
@@ -135,12 +123,12 @@ pub(super) fn platforms(release: &Release, others: &[Platform]) -> Markup {
         span.plats {
             @for (on, worst) in &seen {
                 @match worst {
-                    Some(Severity::Error) => (state("block", &format!("{} error", platform(*on)))),
-                    Some(Severity::Warning) => (state("warn", &format!("{} warn", platform(*on)))),
-                    _ => (state("ok", platform(*on))),
+                    Some(Severity::Error) => (state("block", &format!("{} error", on.display_name()))),
+                    Some(Severity::Warning) => (state("warn", &format!("{} warn", on.display_name()))),
+                    _ => (state("ok", on.display_name())),
                 }
             }
-            @for on in missing { (state("mute", &format!("{} missing", platform(on)))) }
+            @for on in missing { (state("mute", &format!("{} missing", on.display_name()))) }
         }
     }
 }

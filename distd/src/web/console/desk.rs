@@ -178,9 +178,13 @@ fn headline(told: &Told) -> &'static str {
 
 /// A sentence begins with a capital and ends with a full stop.
 fn sentence(text: &str) -> String {
+    let end = if text.ends_with(['.', '?']) { "" } else { "." };
+    let is_word = |word: &str| word.chars().all(char::is_alphabetic);
+    if !text.split([' ', ',', ':']).next().is_some_and(is_word) {
+        return format!("{text}{end}");
+    }
     let mut letters = text.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    let end = if text.ends_with(['.', '?']) { "" } else { "." };
     format!("{first}{}{end}", letters.as_str())
 }
 

@@ -102,7 +102,7 @@ fn artifact(change: &ArtifactChange) -> Markup {
             summary {
                 (bits::state(if change.change == ChangeKind::Removed { "warn" } else { "mute" }, change.change.as_str())) " "
                 @if let Some(old) = change.old.as_ref().filter(|old| old.filename != line.filename) { (old.filename) " → " }
-                strong { (line.filename) } " " (bits::platform(line.platform)) " " (line.arch) " "
+                strong { (line.filename) } " " (line.platform.display_name()) " " (line.arch) " "
                 span.muted { (bits::size(size.old)) " → " (bits::size(size.new)) " (" (bits::delta(size.old, size.new)) ")" }
             }
             @if !change.facts.is_empty() {

@@ -204,8 +204,8 @@ fn receivers(view: &PromoteView) -> Markup {
             @if let Some(links) = audience.links { li { (bits::count(links as u64, "working link")) " to this channel" } }
             @if let Some(count) = audience.downloads { li { (bits::count(count, "download")) " of what is live there in 7 days" } }
             @if devices > 0 { li { (bits::count(devices, "device")) " in its iOS profiles" } }
-            @for platform in to.iter().filter(|it| !from.contains(it)) { li { (bits::state("ok", &format!("gains {}", bits::platform(*platform)))) } }
-            @for platform in from.iter().filter(|it| !to.contains(it)) { li { (bits::state("warn", &format!("loses {}", bits::platform(*platform)))) } }
+            @for platform in to.iter().filter(|it| !from.contains(it)) { li { (bits::state("ok", &format!("gains {}", platform.display_name()))) } }
+            @for platform in from.iter().filter(|it| !to.contains(it)) { li { (bits::state("warn", &format!("loses {}", platform.display_name()))) } }
         }
     }
 }

@@ -200,7 +200,7 @@ fn artifacts(view: &ReleaseView) -> Markup {
                                 @if release.revoked.is_some() { (line.filename) }
                                 @else { a data-open="" href=(paths::artifact(&release.app, &release.name, &line.filename)) { (line.filename) } }
                             }
-                            td data-label="platform" { (bits::platform(line.platform)) }
+                            td data-label="platform" { (line.platform.display_name()) }
                             td data-label="arch" { (line.arch) }
                             td data-label="kind" { (line.kind) }
                             td.num data-label="size" { (bits::size(line.size)) }
@@ -214,7 +214,7 @@ fn artifacts(view: &ReleaseView) -> Markup {
                     }
                 }
             }
-            @for link in &release.manifest.links { p { "Link: " (bits::platform(link.platform)) " " code { (link.url) } } }
+            @for link in &release.manifest.links { p { "Link: " (link.platform.display_name()) " " code { (link.url) } } }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use maud::{Markup, html};
-use protocol::api::{App, AuditAction, AuditEvent, AuditQuery, GcReport, GcRequest, StoreStatus};
+use protocol::api::{App, GcReport, GcRequest, LastCheck, StoreStatus};
 
 use super::desk::Desk;
 use super::frame::Screen;
@@ -16,7 +16,6 @@ const LARGEST: usize = 10;
 /// What the screen shows.
 struct StorageView {
     status: StoreStatus,
-    last_check: Option<AuditEvent>,
     largest: Vec<(App, u64)>,
     gc: Option<GcReport>,
 }
@@ -29,15 +28,13 @@ pub(super) async fn page(desk: Desk) -> Response {
 async fn load(desk: &Desk) -> Result<StorageView, OpError> {
     let (server, caller) = (&desk.server, || desk.caller.clone());
     let status = care::status(server, caller()).await?;
-    let query = AuditQuery { action: Some(AuditAction::StoreCheck), limit: Some(1), ..AuditQuery::default() };
-    let last_check = ops::audit::list(server, caller(), query).await?.events.pop();
     let mut largest = ops::apps::sizes(server, caller()).await?;
     largest.truncate(LARGEST);
     let gc = match desk.asked("gc") {
         "preview" => Some(care::gc_over_api(server, caller(), GcRequest { dry_run: true }).await?),
         _ => None,
     };
-    Ok(StorageView { status, last_check, largest, gc })
+    Ok(StorageView { status, largest, gc })
 }
 
 fn draw(desk: &Desk, view: &StorageView) -> Markup {
@@ -84,9 +81,9 @@ fn cared(desk: &Desk, view: &StorageView) -> Markup {
     html! {
         dl {
             dt { "last fsck" }
-            dd { @match &view.last_check {
-                Some(event) => { "asked for " (bits::when(desk.now, event.at)) " by " (event.actor) span.muted { "; its result went to who asked" } },
-                None => { (bits::state("warn", "never")) " " code { "dist fsck" } },
+            dd { @match (&status.check, status.check_at) {
+                (Some(check), Some(at)) => { (checked(check)) " " (bits::when(desk.now, at)) },
+                _ => { (bits::state("warn", "never")) " " code { "dist fsck" } },
             } }
             dt { "background check" }
             dd { @if status.scrub.days == 0 { "off" } @else {
@@ -97,11 +94,26 @@ fn cared(desk: &Desk, view: &StorageView) -> Markup {
             dt { "last backup" }
             dd {
                 @match (&status.backup_error, status.backup_at) {
-                    (Some(error), Some(ran)) => { (bits::state("block", "failed")) " " (bits::when(desk.now, ran)) ": " (error) },
+                    (Some(error), Some(ran)) => {
+                        (bits::state("block", "failed")) " " (bits::when(desk.now, ran)) ": " (error)
+                        @if let Some(whole) = status.whole_backup_at { "; the last whole one " (bits::when(desk.now, whole)) }
+                    },
                     (None, Some(ran)) => { (bits::state("ok", "whole")) " " (bits::when(desk.now, ran)) },
                     (_, None) => { (bits::state("warn", "none known")) " " code { "distd backup" } },
                 }
             }
+        }
+    }
+}
+
+fn checked(check: &LastCheck) -> Markup {
+    let depth = if check.quick { " (sizes and links)" } else { "" };
+    match (&check.failure, check.errors) {
+        (Some(failure), _) => bits::state("block", &format!("could not be made: {failure}")),
+        (None, 0) if check.interrupted => bits::state("warn", &format!("ended before it was through{depth}")),
+        (None, 0) => bits::state("ok", &format!("clean{depth}")),
+        (None, errors) => {
+            bits::state("block", &format!("{} wrong{depth}; dist fsck tells each", bits::count(errors, "thing")))
         }
     }
 }

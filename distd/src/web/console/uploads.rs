@@ -45,12 +45,21 @@ fn draw(desk: &Desk, staged: &[(AppSlug, StagedRelease)]) -> Markup {
     }
 }
 
+/// `3 of 5 parts`, where a job told how many there are.
+fn parts(release: &StagedRelease) -> String {
+    let there = release.parts.len();
+    match release.expected_parts() {
+        Some(of) if of as usize >= there => format!("{there} of {}", bits::count(u64::from(of), "part")),
+        _ => bits::count(there as u64, "part"),
+    }
+}
+
 fn draw_release(desk: &Desk, app: &AppSlug, release: &StagedRelease) -> Markup {
     let ends = release.parts.iter().map(|part| part.expires_at).min();
     html! {
         section {
             h2 { a href=(at::app(app)) { (app) } " " (release.release)
-                span.muted { " " (bits::count(release.parts.len() as u64, "part")) @if let Some(ends) = ends { ", the first expires " (bits::when(desk.now, ends)) } } }
+                span.muted { " " (parts(release)) @if let Some(ends) = ends { ", the first expires " (bits::when(desk.now, ends)) } } }
             table data-rows="" {
                 thead { tr { th { "part" } th { "files" } th.num { "size" } th { "job" } th { "commit" } th { "staged" } th { "expires" } } }
                 tbody { @for part in &release.parts {

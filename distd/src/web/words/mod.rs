@@ -193,11 +193,8 @@ impl Words {
     pub(super) fn platform(&self, platform: Platform) -> &'static str {
         match platform {
             Platform::Ios => "iPhone · iPad",
-            Platform::Android => "Android",
-            Platform::Macos => "macOS",
-            Platform::Windows => "Windows",
-            Platform::Linux => "Linux",
             Platform::Any => self.label.any_platform,
+            Platform::Android | Platform::Macos | Platform::Windows | Platform::Linux => platform.display_name(),
         }
     }
 }

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use protocol::api::{AuditAction, CheckEvent, CheckReport, CheckRequest, FindingKind, FindingLevel};
+use protocol::api::{AuditAction, CheckEvent, CheckReport, CheckRequest, FindingKind};
 use protocol::scope::Need;
 use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::super::super::caller::Record;
 use super::super::super::{Caller, OpError};
-use super::{CheckError, Options, run};
+use super::{Options, run};
+use crate::Server;
 use crate::blocking::blocking;
-use crate::ops::care::{LastCheck, examine};
-use crate::{Server, db};
+use crate::ops::care::{check_chain, examine, note_check};
 
 /// Events on their way to a client that reads slowly; progress beyond them is not told.
 const EVENTS_AHEAD: usize = 256;
@@ -73,7 +73,12 @@ async fn check(server: Server, request: CheckRequest, sender: mpsc::Sender<Check
         })
     });
     let outcome = outcome.await;
-    note(&server, request.quick, &outcome).await;
+    if let Err(error) = note_check(&server.db, request.quick, outcome.as_ref(), server.clock.now()).await {
+        tracing::error!(%error, "the check could not be noted");
+    }
+    if let Err(error) = check_chain(&server).await {
+        tracing::error!(%error, "the audit chain could not be checked");
+    }
     let last = match outcome {
         Ok(report) => {
             move_aside(&server, &report).await;
@@ -83,22 +88,6 @@ async fn check(server: Server, request: CheckRequest, sender: mpsc::Sender<Check
     };
     // Where nobody listens any more, the log of the server has what was moved aside.
     let _ = sender.send(last).await;
-}
-
-/// Notes how it ended, for `state`.
-async fn note(server: &Server, quick: bool, outcome: &Result<CheckReport, CheckError>) {
-    let last = match outcome {
-        Ok(report) => {
-            let errors = report.findings.iter().filter(|finding| finding.level == FindingLevel::Error).count() as u64;
-            LastCheck { quick, interrupted: report.interrupted, errors, failure: None }
-        }
-        Err(error) => LastCheck { quick, interrupted: false, errors: 0, failure: Some(error.to_string()) },
-    };
-    let now = server.clock.now();
-    let noted = server.db.write(move |tx| Ok::<_, OpError>(db::care::set_run(tx, "fsck", now, &last)?));
-    if let Err(error) = noted.await {
-        tracing::error!(%error, "the check could not be noted");
-    }
 }
 
 /// Damaged objects are not kept where they could be taken for whole ones.
