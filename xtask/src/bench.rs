@@ -1,12 +1,26 @@
 //! `cargo xtask bench`: the product's times, and those of plain tools on the same bytes in the same
 //! run. A figure means something only beside the others of its run.
 
+mod ceilings;
+mod check;
+mod compare;
 mod console;
+mod data;
 mod fsck;
+mod http;
 mod inspect;
+mod interrupt;
 mod log;
+mod many;
+mod measure;
+mod memory;
+mod pages;
+mod peers;
+mod programs;
 mod push;
 mod repush;
+mod serve;
+mod soak;
 mod stock;
 mod table;
 
@@ -17,16 +31,25 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
 
+use self::programs::Programs;
 use crate::workspace;
 
 /// What `cargo xtask bench` is told.
 #[derive(Args, Debug)]
 pub struct Options {
+    #[command(flatten)]
+    programs: Programs,
+    /// Has something become slower? By ratio to what the machine itself can do, against recorded ratios
+    #[arg(long)]
+    check: bool,
+    /// Record the measured ratios instead
+    #[arg(long, requires = "check")]
+    record: bool,
     #[command(subcommand)]
-    bench: Bench,
+    bench: Option<Bench>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -35,7 +58,13 @@ enum Bench {
     Console(console::Options),
     /// A store read and verified whole
     Fsck(fsck::Options),
-    /// One large file: a cold push, a push with nothing new, a pull
+    /// Pushes of 1 to 1,000 artifacts, and of 1 MiB to 4 GiB
+    Many(many::Options),
+    /// The server's memory, idle and while a large file goes up and down
+    Memory(memory::Options),
+    /// Install page and release list with many releases, for many clients
+    Pages(pages::Options),
+    /// One file: a cold push, a push with nothing new, a pull, beside every peer
     Push(push::Options),
     /// A large APK and a large IPA, inspected
     Inspect(inspect::Options),
@@ -43,6 +72,10 @@ enum Bench {
     Log(log::Options),
     /// Many small files, pushed a second time
     Repush(repush::Options),
+    /// Downloads of one file, beside nginx and docker-registry
+    Serve(serve::Options),
+    /// Downloads and pushes for a long time: no error, and memory that does not grow
+    Soak(soak::Options),
 }
 
 /// Runs one benchmark and prints its table, or JSON.
@@ -50,13 +83,27 @@ enum Bench {
 /// # Errors
 /// When something that is timed fails.
 pub fn run(options: &Options) -> Result<()> {
-    match &options.bench {
-        Bench::Console(options) => console::run(options),
-        Bench::Fsck(options) => fsck::run(options),
-        Bench::Inspect(options) => inspect::run(options),
-        Bench::Log(options) => log::run(options),
-        Bench::Push(options) => push::run(options),
-        Bench::Repush(options) => repush::run(options),
+    interrupt::end_servers_with_this()?;
+    let programs = &options.programs;
+    if options.check {
+        check::run(programs, options.record)?;
+    }
+    let Some(bench) = &options.bench else {
+        ensure!(options.check, "name a benchmark, or --check; `cargo xtask bench --help` lists them");
+        return Ok(());
+    };
+    match bench {
+        Bench::Console(options) => console::run(options, programs),
+        Bench::Fsck(options) => fsck::run(options, programs),
+        Bench::Inspect(options) => inspect::run(options, programs),
+        Bench::Log(options) => log::run(options, programs),
+        Bench::Many(options) => many::run(options, programs),
+        Bench::Memory(options) => memory::run(options, programs),
+        Bench::Pages(options) => pages::run(options, programs),
+        Bench::Push(options) => push::run(options, programs),
+        Bench::Repush(options) => repush::run(options, programs),
+        Bench::Serve(options) => serve::run(options, programs),
+        Bench::Soak(options) => soak::run(options, programs),
     }
 }
 
@@ -94,8 +141,21 @@ pub(crate) fn write_noise(file: &Path, bytes: u64, seed: u64) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use clap::{CommandFactory, Parser};
+
     use super::*;
     use crate::digest;
+
+    #[derive(Parser)]
+    struct Whole {
+        #[command(flatten)]
+        _options: Options,
+    }
+
+    #[test]
+    fn every_benchmarks_options_fit_together() {
+        Whole::command().debug_assert();
+    }
 
     #[test]
     fn noise_has_its_length_and_depends_on_its_seed_alone() {

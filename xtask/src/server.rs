@@ -112,7 +112,22 @@ impl Server {
     pub fn read_peak_memory_bytes(&self) -> Result<u64> {
         let file = format!("/proc/{}/status", self.child.id());
         let status = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
-        parse_peak_memory(&status).with_context(|| format!("{file} has no VmHWM"))
+        parse_kib(&status, "VmHWM:").with_context(|| format!("{file} has no VmHWM"))
+    }
+
+    /// The memory that it has in use now, in bytes.
+    ///
+    /// # Errors
+    /// When `/proc` does not say.
+    pub fn read_memory_bytes(&self) -> Result<u64> {
+        let file = format!("/proc/{}/status", self.child.id());
+        let status = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
+        parse_kib(&status, "VmRSS:").with_context(|| format!("{file} has no VmRSS"))
+    }
+
+    /// Its process id, which is also the id of its process group.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// How it ended, when it has.
@@ -198,9 +213,9 @@ fn watch_stdout(stdout: ChildStdout) -> Receiver<String> {
     receiver
 }
 
-/// `VmHWM:     1234 kB` (`man 5 proc_pid_status`).
-fn parse_peak_memory(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+/// A line such as `VmHWM:     1234 kB` (`man 5 proc_pid_status`), in bytes.
+pub(crate) fn parse_kib(status: &str, field: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kibibytes * 1024)
 }
@@ -252,7 +267,7 @@ mod tests {
 
     #[test]
     fn peak_memory_is_read_in_bytes() {
-        assert_eq!(parse_peak_memory("VmPeak:\t 9 kB\nVmHWM:\t    5 kB\n"), Some(5120));
-        assert_eq!(parse_peak_memory("VmPeak:\t 9 kB\n"), None);
+        assert_eq!(parse_kib("VmPeak:\t 9 kB\nVmHWM:\t    5 kB\n", "VmHWM:"), Some(5120));
+        assert_eq!(parse_kib("VmPeak:\t 9 kB\n", "VmHWM:"), None);
     }
 }

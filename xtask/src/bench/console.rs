@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::{
+    programs::Programs,
     stock::{self, Stocked},
     table::{self, Row},
 };
@@ -30,8 +31,9 @@ pub(super) struct Options {
 /// The most that a page may have, in bytes.
 const PAGE_BYTES: u64 = 150 * 1024;
 
-pub(super) fn run(options: &Options) -> Result<()> {
-    let Stocked { client, server, _folder } = stock::start(&options.stock, |data| add_events(data, options.events))?;
+pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
+    let Stocked { client, server, _folder } =
+        stock::start(&options.stock, programs, |data| add_events(data, options.events))?;
     let mut rows = Vec::new();
     for (name, path) in pages(options.stock.count) {
         rows.push(time_page(&client, name, &path, options.runs)?);

@@ -6,6 +6,8 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::{
+    data,
+    programs::Programs,
     table::{self, Row},
     time,
 };
@@ -14,7 +16,7 @@ use crate::{
     server::Server,
     store,
     tools::{self, FIND, OPENSSL},
-    workspace::{self, Profile},
+    workspace::Profile,
 };
 
 /// What `cargo xtask bench fsck` is told.
@@ -29,21 +31,21 @@ pub(super) struct Options {
     /// The size of each, in MiB
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u64).range(1..=65536))]
     size_mib: u64,
+    /// Check the real artifacts that `cargo xtask fixtures` fetched instead
+    #[arg(long, conflicts_with_all = ["objects", "size_mib"])]
+    real: bool,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(options: &Options) -> Result<()> {
+pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
     tools::ensure(&[OPENSSL, FIND])?;
-    let binaries = workspace::build(Profile::Release)?;
+    let binaries = programs.find(Profile::Release)?;
     let folder = tempfile::tempdir_in(super::folder()?).context("cannot create a data directory")?;
     let data = folder.path().join("data");
     Server::start(&binaries.distd, &data)?.stop()?;
-    let bytes = options.objects * (options.size_mib << 20);
-    for number in 0..options.objects {
-        add_object(&data, folder.path(), options.size_mib << 20, number)?;
-    }
+    let (count, bytes) = fill(&data, folder.path(), options)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let (mut openssl, mut fsck) = (Row::new("openssl, one a core", bytes), Row::new("distd fsck", bytes));
     for run in 1..=options.runs {
@@ -61,7 +63,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
             "rows": table::to_json(&rows), "ratio": ratio });
         println!("{document:#}");
     } else {
-        println!("\n{} objects of {} MiB, {cores} cores, {} runs\n", options.objects, options.size_mib, options.runs);
+        println!("\n{count} objects, {bytes} bytes, {cores} cores, {} runs\n", options.runs);
         print!("{}", table::render(&rows));
         println!("\nfsck has {ratio:.2} times the speed of openssl");
     }
@@ -69,11 +71,28 @@ pub(super) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn add_object(data: &Path, folder: &Path, bytes: u64, seed: u64) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
+/// Puts the objects into the store; how many, and how many bytes.
+fn fill(data: &Path, folder: &Path, options: &Options) -> Result<(u64, u64)> {
     let file = folder.join("object");
-    super::write_noise(&file, bytes, seed)?;
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).context("cannot make an object read-only")?;
-    let to = store::object_path(data, &digest::of_file(&file)?);
-    fs::rename(&file, &to).with_context(|| format!("cannot name {}", to.display()))
+    let (mut count, mut bytes) = (0, 0);
+    if options.real {
+        for real in data::list_real()? {
+            bytes += fs::copy(&real, &file).with_context(|| format!("cannot copy {}", real.display()))?;
+            add_object(data, &file)?;
+            count += 1;
+        }
+        return Ok((count, bytes));
+    }
+    for number in 0..options.objects {
+        super::write_noise(&file, options.size_mib << 20, number)?;
+        add_object(data, &file)?;
+    }
+    Ok((options.objects, options.objects * (options.size_mib << 20)))
+}
+
+fn add_object(data: &Path, file: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(file, fs::Permissions::from_mode(0o444)).context("cannot make an object read-only")?;
+    let to = store::object_path(data, &digest::of_file(file)?);
+    fs::rename(file, &to).with_context(|| format!("cannot name {}", to.display()))
 }

@@ -12,13 +12,13 @@ use clap::Args;
 use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 use super::{
+    programs::Programs,
     table::{self, Row},
     time,
 };
 use crate::{
     fixtures, process,
     tools::{self, OPENSSL, STRACE, Tool},
-    workspace,
 };
 
 /// Lists an archive by its directory.
@@ -54,9 +54,9 @@ struct Figures {
     peak_bytes: u64,
 }
 
-pub(super) fn run(options: &Options) -> Result<()> {
+pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
     tools::ensure(&[OPENSSL, STRACE, UNZIP, TIME])?;
-    let dist = workspace::build_client()?;
+    let dist = programs.find_client()?;
     let folder = super::folder()?;
     let bytes = options.size_mb * 1_000_000;
     let files = [

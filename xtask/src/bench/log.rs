@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::{
+    programs::Programs,
     stock::{self, APP, Stocked},
     table::{self, Row},
     time,
@@ -28,8 +29,8 @@ pub(super) struct Options {
     json: bool,
 }
 
-pub(super) fn run(options: &Options) -> Result<()> {
-    let Stocked { client, mut server, _folder } = stock::start(&options.stock, |_| Ok(()))?;
+pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
+    let Stocked { client, mut server, _folder } = stock::start(&options.stock, programs, |_| Ok(()))?;
     let known = options.stock.count - 60;
     let range = format!("{APP}@1.0.{known}+{known}..beta");
     let commands: [(&'static str, Vec<&str>); 4] = [
@@ -40,7 +41,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     ];
     let mut rows = Vec::new();
     for (name, arguments) in &commands {
-        let mut row = Row::new(name, 0);
+        let mut row = Row::new(*name, 0);
         for _ in 0..options.runs {
             row.seconds
                 .push(time_first_line(&client, arguments).map_err(|error| server.quote_log(&format!("{error:#}")))?);

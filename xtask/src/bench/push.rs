@@ -1,25 +1,20 @@
-//! One large file: a cold push, a push with nothing new and a pull, beside hashing and copying it.
+//! One file: a cold push, a push with nothing new and a pull, beside every peer and what the machine can do.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
-
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use clap::Args;
+use serde_json::{Value, json};
 
 use super::{
-    table::{self, Row},
-    time,
+    ceilings::Ceilings,
+    compare::{self, Contestant, Figures, STEPS},
+    data::{self, Data},
+    measure, peers,
+    programs::Programs,
+    table,
 };
 use crate::{
-    client::{Client, Status},
-    manifest::{Entry, Manifest},
-    process,
-    server::Server,
     tools::{self, OPENSSL},
-    workspace::{self, Binaries, Profile},
+    workspace::Profile,
 };
 
 /// What `cargo xtask bench push` is told.
@@ -31,120 +26,156 @@ pub(super) struct Options {
     /// The file's size, in MiB
     #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u64).range(1..=65536))]
     size_mib: u64,
-    /// Print JSON instead of a table
+    /// Publish the real artifacts that `cargo xtask fixtures` fetched instead of random bytes
+    #[arg(long, conflicts_with = "size_mib")]
+    real: bool,
+    /// What the product is measured beside: all, none, or some of docker-registry, registry-prehashed, git, git-lfs,
+    /// restic, ostree, casync, rsync, nginx, with commas between them
+    #[arg(long, default_value = "all")]
+    peers: String,
+    /// Print JSON instead of tables
     #[arg(long)]
     json: bool,
 }
 
-const APP: &str = "bench";
-const FILE: &str = "noise.bin";
-
-/// What is measured. The order of the fields is the order within a run.
-struct Figures {
-    hash: Row,
-    copy: Row,
-    push: Row,
-    push_again: Row,
-    pull: Row,
-    /// Requests of a push with nothing new; one figure a run.
-    push_again_requests: Vec<u64>,
-    /// The server's peak memory after a run; one figure a run.
-    server_peak_bytes: Vec<u64>,
+pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
+    let kinds = peers::select(&options.peers)?;
+    let mut needed = vec![OPENSSL];
+    needed.extend(measure::TOOLS);
+    needed.extend(kinds.iter().flat_map(|kind| kind.tools));
+    tools::ensure(&needed)?;
+    let binaries = programs.find(Profile::Release)?;
+    let folder = super::folder()?;
+    let data =
+        if options.real { data::collect_real(&folder)? } else { data::generate(&folder, options.size_mib << 20)? };
+    let mut contestants = vec![Contestant::product(&binaries, data.bytes)];
+    contestants.extend(kinds.into_iter().map(|kind| Contestant::peer(kind, data.bytes)));
+    let mut ceilings = Ceilings::new(data.bytes);
+    for run in 0..options.runs as usize {
+        eprintln!("run {} of {}", run + 1, options.runs);
+        ceilings.measure(&data.file, &folder)?;
+        // Whoever comes first in one run does not in the next.
+        let first = run % contestants.len();
+        contestants.rotate_left(first);
+        contestants.iter_mut().try_for_each(|contestant| contestant.time(&data, &folder))?;
+        contestants.rotate_right(first);
+    }
+    for contestant in &mut contestants {
+        eprintln!("memory, bytes and syncs of {}", contestant.name);
+        contestant.look(&data, &folder)?;
+    }
+    if options.json {
+        println!("{:#}", to_json(&contestants, &ceilings, &data, options));
+    } else {
+        print_tables(&contestants, &ceilings, &data, options);
+    }
+    Ok(())
 }
 
-impl Figures {
-    fn new(bytes: u64) -> Self {
-        Self {
-            hash: Row::new("openssl dgst -sha256", bytes),
-            copy: Row::new("cp, sync", bytes),
-            push: Row::new("cold push", bytes),
-            push_again: Row::new("push with nothing new", bytes),
-            pull: Row::new("pull", bytes),
-            push_again_requests: Vec::new(),
-            server_peak_bytes: Vec::new(),
+fn print_tables(contestants: &[Contestant], ceilings: &Ceilings, data: &Data, options: &Options) {
+    println!(
+        "\n{} bytes, {}, over loopback, {} runs, the file in the page cache\n",
+        data.bytes, data.what, options.runs
+    );
+    print!("{}", table::render(&ceilings.rows()));
+    let own = &contestants[0];
+    for (number, step) in STEPS.iter().enumerate() {
+        println!("\n{step}");
+        print!("{HEAD}");
+        for contestant in contestants {
+            println!("{}", line(contestant.name, &contestant.steps[number], &own.steps[number]));
+        }
+    }
+    if let Some((nearest, times)) = find_nearest(contestants) {
+        let judged = if times >= BUDGET { "held" } else { "NOT held" };
+        println!("\ncold push, budget of {BUDGET} times the fastest of {}: {judged}", BUDGETED.join(", "));
+        println!("it is {times:.2} times as fast as {nearest}");
+    }
+    println!("\n\"dist is\": how many times as fast as this peer, run by run; memory: of the largest process, in MiB;");
+    println!("syncs: calls of client + server; wire: 10^6 bytes over loopback, of everything on this machine\n");
+    for contestant in contestants {
+        println!("{}: {}.", contestant.name, contestant.what);
+        println!("    durable: {}.", contestant.durability);
+        if let Some(note) = &contestant.note {
+            println!("    {note}.");
         }
     }
 }
 
-pub(super) fn run(options: &Options) -> Result<()> {
-    tools::ensure(&[OPENSSL])?;
-    let binaries = workspace::build(Profile::Release)?;
-    let folder = super::folder()?;
-    let manifest = prepare(&folder, options.size_mib << 20)?;
-    let mut figures = Figures::new(options.size_mib << 20);
-    for run in 1..=options.runs {
-        eprintln!("run {run} of {}", options.runs);
-        time_tools(&folder, &mut figures)?;
-        time_product(&binaries, &folder, &manifest, &mut figures)?;
+/// How many times as fast as the fastest of these a cold push is to be.
+const BUDGET: f64 = 2.0;
+const BUDGETED: [&str; 5] = ["docker-registry", "restic", "ostree", "git", "git-lfs"];
+
+/// The one of the budget's peers that a cold push is the least ahead of, and how many times as fast it is.
+fn find_nearest(contestants: &[Contestant]) -> Option<(&'static str, f64)> {
+    let own = &contestants[0].steps[0].row;
+    let peers = contestants.iter().filter(|contestant| BUDGETED.contains(&contestant.name));
+    let ratios = peers.map(|peer| (peer.name, compare::ratio(own, &peer.steps[0].row).median));
+    ratios.min_by(|(_, one), (_, other)| one.total_cmp(other))
+}
+
+const HEAD: &str =
+    "                    median    min    max   median  dist is                 memory  memory     syncs     wire
+                      MB/s   MB/s   MB/s  seconds   median    min    max    client  server     c + s       MB\n";
+
+fn line(name: &str, figures: &Figures, own: &Figures) -> String {
+    let (speed, look) = (figures.row.speed(), figures.look);
+    let [median, min, max] = [speed.median, speed.min, speed.max].map(|speed| format!("{speed:.0}"));
+    let seconds = format!("{:.3}", figures.row.time().median);
+    let ratio = compare::ratio(&own.row, &figures.row);
+    let [middle, least, most] = [ratio.median, ratio.min, ratio.max].map(|ratio| format!("{ratio:.2}"));
+    let server = look.server_peak_bytes.map_or_else(|| "-".into(), |bytes| (bytes >> 20).to_string());
+    let (client, syncs) = (look.client_peak_bytes >> 20, format!("{} + {}", look.client_syncs, look.server_syncs));
+    let wire = look.wire_bytes / 1_000_000;
+    format!(
+        "{name:<18} {median:>7} {min:>6} {max:>6} {seconds:>8} {middle:>8} {least:>6} {most:>6} {client:>9} {server:>7} \
+         {syncs:>9} {wire:>8}"
+    )
+}
+
+fn to_json(contestants: &[Contestant], ceilings: &Ceilings, data: &Data, options: &Options) -> Value {
+    let own = &contestants[0];
+    let of_step = |(figures, own): (&Figures, &Figures)| {
+        let mut step = table::to_json(std::slice::from_ref(&figures.row))[0].take();
+        step["ratio"] = json!(compare::ratio(&own.row, &figures.row));
+        step["look"] = json!(figures.look);
+        step
+    };
+    let of_contestant = |contestant: &Contestant| {
+        json!({
+            "name": contestant.name,
+            "what": contestant.what,
+            "durability": contestant.durability,
+            "note": contestant.note,
+            "steps": contestant.steps.iter().zip(&own.steps).map(of_step).collect::<Vec<_>>(),
+        })
+    };
+    json!({
+        "schema": "dist.bench.push/2",
+        "runs": options.runs,
+        "data": data.what,
+        "bytes": data.bytes,
+        "ceilings": table::to_json(&ceilings.rows()),
+        "budget": find_nearest(contestants).map(|(nearest, times)| {
+            json!({ "at_least": BUDGET, "of": BUDGETED, "nearest": nearest, "times": times })
+        }),
+        "contestants": contestants.iter().map(of_contestant).collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_of_the_budgets_peers_is_found() {
+        let timed = |name: &'static str, seconds: f64| {
+            let mut contestant = Contestant::new(name, "", "", 1, Box::new(|_| anyhow::bail!("nothing is started")));
+            contestant.steps[0].row.seconds = vec![seconds];
+            contestant
+        };
+        let contestants = [timed("dist", 1.0), timed("git", 3.0), timed("restic", 1.5), timed("rsync", 0.1)];
+        assert_eq!(find_nearest(&contestants), Some(("restic", 1.5)));
+        assert_eq!(find_nearest(&contestants[..1]), None);
     }
-    print_figures(&figures, options);
-    Ok(())
-}
-
-/// The file and its `dist.json`. The file stays for the next time.
-fn prepare(folder: &Path, bytes: u64) -> Result<PathBuf> {
-    let file = folder.join(FILE);
-    if !fs::metadata(&file).is_ok_and(|found| found.len() == bytes) {
-        super::write_noise(&file, bytes, bytes)?;
-    }
-    let artifacts = vec![Entry::opaque(FILE)];
-    Manifest { app: APP, version: "1.0.0".into(), build: "1".into(), channel: "beta", artifacts }.write(folder)
-}
-
-fn time_tools(folder: &Path, figures: &mut Figures) -> Result<()> {
-    let (file, copy) = (folder.join(FILE), folder.join("copy.bin"));
-    let (seconds, _) = time(|| process::read(Command::new("openssl").args(["dgst", "-sha256"]).arg(&file)))?;
-    figures.hash.seconds.push(seconds);
-    let (seconds, ()) = time(|| {
-        process::run(Command::new("cp").arg(&file).arg(&copy))?;
-        process::run(Command::new("sync").arg(&copy))
-    })?;
-    figures.copy.seconds.push(seconds);
-    fs::remove_file(&copy).with_context(|| format!("cannot remove {}", copy.display()))
-}
-
-fn time_product(binaries: &Binaries, folder: &Path, manifest: &Path, figures: &mut Figures) -> Result<()> {
-    let run = tempfile::tempdir_in(folder).context("cannot create a data directory")?;
-    let data = run.path().join("data");
-    let server = Server::start(&binaries.distd, &data)?;
-    let client = Client::new(binaries, &server, &data)?;
-    client.run(["app", "create", APP, "--access", "token"])?;
-
-    let (seconds, cold) = time(|| client.publish(manifest))?;
-    ensure!(cold.status == Status::Published, "the cold push found something there");
-    figures.push.seconds.push(seconds);
-
-    let (seconds, again) = time(|| client.publish(manifest))?;
-    ensure!(again.status == Status::Unchanged, "the second push changed something");
-    figures.push_again.seconds.push(seconds);
-    figures.push_again_requests.push(again.transfer.requests);
-
-    let pulled = run.path().join("pulled");
-    let output = pulled.to_str().context("the folder's name is not UTF-8")?;
-    let (seconds, _) = time(|| client.run(["pull", &format!("{APP}@beta"), "-o", output, "--json"]))?;
-    figures.pull.seconds.push(seconds);
-    ensure!(pulled.join(FILE).is_file(), "the pull wrote no {FILE}");
-
-    figures.server_peak_bytes.push(server.read_peak_memory_bytes()?);
-    server.stop()
-}
-
-fn print_figures(figures: &Figures, options: &Options) {
-    let rows = [&figures.hash, &figures.copy, &figures.push, &figures.push_again, &figures.pull].map(Clone::clone);
-    if options.json {
-        let document = serde_json::json!({
-            "schema": "dist.bench.push/1",
-            "runs": options.runs,
-            "rows": table::to_json(&rows),
-            "push_again_requests": figures.push_again_requests,
-            "server_peak_bytes": figures.server_peak_bytes,
-        });
-        println!("{document:#}");
-        return;
-    }
-    println!("\n{} MiB over loopback, {} runs, files in the page cache\n", options.size_mib, options.runs);
-    print!("{}", table::render(&rows));
-    println!("\nrequests of a push with nothing new: {:?}", figures.push_again_requests);
-    let peak_mib = figures.server_peak_bytes.iter().max().map_or(0, |bytes| bytes >> 20);
-    println!("the server's peak memory: {peak_mib} MiB");
 }

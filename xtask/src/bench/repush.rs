@@ -9,15 +9,17 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::{
+    ceilings, data,
+    programs::Programs,
     table::{self, Row},
     time,
 };
 use crate::{
     client::{Client, Status},
-    digest,
     manifest::{Entry, Manifest},
     server::Server,
-    workspace::{self, Profile},
+    tools::{self, OPENSSL},
+    workspace::Profile,
 };
 
 /// What `cargo xtask bench repush` is told.
@@ -29,6 +31,9 @@ pub(super) struct Options {
     /// How often the second push is timed
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     runs: u32,
+    /// Push the real artifacts that `cargo xtask fixtures` fetched instead
+    #[arg(long, conflicts_with = "count")]
+    real: bool,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -36,22 +41,28 @@ pub(super) struct Options {
 
 const APP: &str = "bench";
 const FILE_BYTES: u64 = 4096;
+const BUDGET_REQUESTS: u64 = 2;
+/// Beyond hashing.
+const BUDGET_SECONDS: f64 = 0.1;
 
-pub(super) fn run(options: &Options) -> Result<()> {
-    let binaries = workspace::build(Profile::Release)?;
+pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
+    tools::ensure(&[OPENSSL])?;
+    let binaries = programs.find(Profile::Release)?;
     let folder = tempfile::tempdir_in(super::folder()?).context("cannot create a folder")?;
-    let (manifest, files) = prepare(folder.path(), options.count)?;
-    let data = folder.path().join("data");
-    let server = Server::start(&binaries.distd, &data)?;
-    let client = Client::new(&binaries, &server, &data)?;
+    let files = if options.real { copy_real(folder.path())? } else { generate(folder.path(), options.count)? };
+    let manifest = write_manifest(folder.path(), &files)?;
+    let data_folder = folder.path().join("data");
+    let server = Server::start(&binaries.distd, &data_folder)?;
+    let client = Client::new(&binaries, &server, &data_folder)?;
     client.run(["app", "create", APP, "--access", "token"])?;
     client.publish(&manifest)?;
 
-    let bytes = FILE_BYTES * u64::from(options.count);
-    let (mut hashing, mut pushing) = (Row::new("hashing alone", bytes), Row::new("push with nothing new", bytes));
+    let bytes = files.iter().map(|file| file.metadata().map_or(0, |found| found.len())).sum();
+    let (mut hashing, mut pushing) =
+        (Row::new("openssl dgst -sha256", bytes), Row::new("push with nothing new", bytes));
     let mut requests = Vec::new();
     for _ in 0..options.runs {
-        let (seconds, ()) = time(|| hash_all(&files))?;
+        let (seconds, ()) = time(|| ceilings::hash_all(&files))?;
         hashing.seconds.push(seconds);
         let (seconds, publication) = time(|| client.publish(&manifest))?;
         ensure!(publication.status == Status::Unchanged, "the second push changed something");
@@ -59,34 +70,44 @@ pub(super) fn run(options: &Options) -> Result<()> {
         requests.push(publication.transfer.requests);
     }
     server.stop()?;
-    print_figures(&[hashing, pushing], &requests, options);
+    print_figures(&[hashing, pushing], &requests, files.len(), options);
     Ok(())
 }
 
-fn prepare(folder: &Path, count: u32) -> Result<(PathBuf, Vec<PathBuf>)> {
-    let names: Vec<String> = (0..count).map(|number| format!("part-{number:05}.bin")).collect();
-    let files: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
+/// Small files, each of its own.
+fn generate(folder: &Path, count: u32) -> Result<Vec<PathBuf>> {
+    let files: Vec<PathBuf> = (0..count).map(|number| folder.join(format!("part-{number:05}.bin"))).collect();
     for (seed, file) in (0..).zip(&files) {
         let mut bytes = vec![0; usize::try_from(FILE_BYTES).context("a small file fits in memory")?];
         fastrand::Rng::with_seed(seed).fill(&mut bytes);
         fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
     }
-    let artifacts = names.into_iter().map(Entry::opaque).collect();
-    let manifest = Manifest { app: APP, version: "1.0.0".into(), build: "1".into(), channel: "beta", artifacts };
-    Ok((manifest.write(folder)?, files))
+    Ok(files)
 }
 
-fn hash_all(files: &[PathBuf]) -> Result<()> {
-    files.iter().try_for_each(|file| digest::of_file(file).map(drop))
+fn copy_real(folder: &Path) -> Result<Vec<PathBuf>> {
+    let copy = |file: PathBuf| {
+        let to = folder.join(file.file_name().context("a file has a name")?);
+        fs::copy(&file, &to).with_context(|| format!("cannot copy {}", file.display()))?;
+        Ok(to)
+    };
+    data::list_real()?.into_iter().map(copy).collect()
 }
 
-fn print_figures(rows: &[Row; 2], requests: &[u64], options: &Options) {
+fn write_manifest(folder: &Path, files: &[PathBuf]) -> Result<PathBuf> {
+    let names = files.iter().filter_map(|file| file.file_name()?.to_str());
+    let artifacts = names.map(Entry::opaque).collect();
+    Manifest { app: APP, version: "1.0.0".into(), build: "1".into(), channel: "beta", artifacts }.write(folder)
+}
+
+fn print_figures(rows: &[Row; 2], requests: &[u64], count: usize, options: &Options) {
     let beyond = rows[1].time().median - rows[0].time().median;
     if options.json {
         let document = serde_json::json!({
             "schema": "dist.bench.repush/1",
             "runs": options.runs,
-            "artifacts": options.count,
+            "artifacts": count,
+            "real": options.real,
             "rows": table::to_json(rows),
             "seconds_beyond_hashing": beyond,
             "requests": requests,
@@ -94,7 +115,10 @@ fn print_figures(rows: &[Row; 2], requests: &[u64], options: &Options) {
         println!("{document:#}");
         return;
     }
-    println!("\n{} artifacts of {FILE_BYTES} bytes, {} runs\n", options.count, options.runs);
+    println!("\n{count} artifacts, {} bytes, {} runs\n", rows[0].bytes, options.runs);
     print!("{}", table::render(rows));
     println!("\nbeyond hashing: {:.0} ms; requests: {requests:?}", beyond * 1e3);
+    let is_held = beyond <= BUDGET_SECONDS && requests.iter().all(|&requests| requests <= BUDGET_REQUESTS);
+    let judged = if is_held { "held" } else { "NOT held" };
+    println!("budget of {BUDGET_REQUESTS} requests and {:.0} ms: {judged}", BUDGET_SECONDS * 1e3);
 }

@@ -13,6 +13,7 @@ use clap::Args;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::programs::Programs;
 use crate::{
     client::Client,
     digest,
@@ -20,14 +21,16 @@ use crate::{
     process,
     server::Server,
     store,
-    workspace::{self, Profile},
+    workspace::Profile,
 };
 
-/// What a benchmark with many releases is told.
+/// What a benchmark with many releases is told. No group of its own: clap names it as the struct, and each benchmark has one so
+/// named already.
 #[derive(Args, Debug)]
+#[group(skip)]
 pub(super) struct Options {
     /// How many releases the app has
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=80_000))]
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
     pub(super) count: u32,
     /// Time the programs as `cargo build` makes them, without optimization
     #[arg(long)]
@@ -46,9 +49,9 @@ pub(super) struct Stocked {
 }
 
 /// Builds the programs, fills a data directory with releases and with what `also` adds to it, and starts a server there.
-pub(super) fn start(options: &Options, also: impl FnOnce(&Path) -> Result<()>) -> Result<Stocked> {
+pub(super) fn start(options: &Options, programs: &Programs, also: impl FnOnce(&Path) -> Result<()>) -> Result<Stocked> {
     let profile = if options.unoptimized { Profile::Dev } else { Profile::Release };
-    let binaries = workspace::build(profile)?;
+    let binaries = programs.find(profile)?;
     let folder = tempfile::tempdir_in(super::folder()?).context("cannot create a folder")?;
     let data = folder.path().join("data");
     let server = Server::start(&binaries.distd, &data)?;
@@ -85,7 +88,13 @@ fn add_releases(data: &Path, first: &str, count: u32) -> Result<()> {
         manifest["notes"] = format!("Notes of release {number}").into();
         manifest["parent"] = parent.clone().into();
         let id = write_object(data, canonical(&manifest)?.as_bytes())?;
-        let at = format!("2026-11-22T{:02}:{:02}:{:02}.000Z", number / 3600, number / 60 % 60, number % 60);
+        let at = format!(
+            "2026-11-{:02}T{:02}:{:02}:{:02}.000Z",
+            20 + number / 86_400,
+            number / 3600 % 24,
+            number / 60 % 60,
+            number % 60
+        );
         let name = format!("releases/1.0.{number}+{number}");
         writeln!(rows, "INSERT INTO refs VALUES ('{APP}', '{name}', '{id}', '{at}');")?;
         writeln!(

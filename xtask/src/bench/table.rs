@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Row {
     /// What was timed.
-    pub(super) name: &'static str,
+    pub(super) name: String,
     /// The bytes that each run went through.
     pub(super) bytes: u64,
     /// One figure a run, in the order of the runs.
@@ -25,8 +25,8 @@ pub(super) struct Spread {
 }
 
 impl Row {
-    pub(super) fn new(name: &'static str, bytes: u64) -> Self {
-        Self { name, bytes, seconds: Vec::new() }
+    pub(super) fn new(name: impl Into<String>, bytes: u64) -> Self {
+        Self { name: name.into(), bytes, seconds: Vec::new() }
     }
 
     /// In seconds.
@@ -41,7 +41,8 @@ impl Row {
     }
 }
 
-fn spread(mut figures: Vec<f64>) -> Spread {
+/// The middle and the ends; not numbers where there are no figures.
+pub(super) fn spread(mut figures: Vec<f64>) -> Spread {
     figures.sort_by(f64::total_cmp);
     let (Some(&min), Some(&max)) = (figures.first(), figures.last()) else {
         return Spread { median: f64::NAN, min: f64::NAN, max: f64::NAN };
@@ -50,6 +51,18 @@ fn spread(mut figures: Vec<f64>) -> Spread {
     let median =
         if figures.len() % 2 == 1 { figures[middle] } else { f64::midpoint(figures[middle - 1], figures[middle]) };
     Spread { median, min, max }
+}
+
+/// The figure that this part of all of them does not exceed; `sorted` is in ascending order.
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts are far below 2⁵³, and parts are between 0 and 1"
+)]
+pub(super) fn percentile(sorted: &[f64], part: f64) -> f64 {
+    let rank = (sorted.len() as f64 * part).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
 }
 
 /// A table of speeds.
@@ -63,7 +76,7 @@ pub(super) fn render(rows: &[Row]) -> String {
     for row in rows {
         let (speed, time) = (row.speed(), row.time());
         let [median, min, max] = [speed.median, speed.min, speed.max].map(|speed| format!("{speed:.0}"));
-        table += &line(row.name, [median, min, max, format!("{:.3}", time.median)]);
+        table += &line(&row.name, [median, min, max, format!("{:.3}", time.median)]);
     }
     table
 }
@@ -87,13 +100,22 @@ mod tests {
     use super::*;
 
     fn row(seconds: &[f64]) -> Row {
-        Row { name: "cp", bytes: 10_000_000, seconds: seconds.to_vec() }
+        Row { name: "cp".into(), bytes: 10_000_000, seconds: seconds.to_vec() }
     }
 
     #[test]
     fn the_median_is_the_middle_one_or_the_mean_of_two() {
         assert_eq!(row(&[3.0, 1.0, 2.0]).time(), Spread { median: 2.0, min: 1.0, max: 3.0 });
         assert_eq!(row(&[1.0, 2.0]).time(), Spread { median: 1.5, min: 1.0, max: 2.0 });
+    }
+
+    #[test]
+    fn a_percentile_is_the_figure_that_this_part_does_not_exceed() {
+        let figures: Vec<f64> = (1..=200).map(f64::from).collect();
+        for (part, expect) in [(0.5, 100.0), (0.99, 198.0), (1.0, 200.0)] {
+            assert_eq!(percentile(&figures, part).to_bits(), f64::to_bits(expect), "{part}");
+        }
+        assert!(percentile(&[], 0.5).is_nan());
     }
 
     #[test]

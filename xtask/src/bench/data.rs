@@ -1,0 +1,71 @@
+//! The file that is published: noise, or real artifacts in one archive.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{digest, process, workspace};
+
+/// A file to measure with.
+pub(super) struct Data {
+    /// Where it is.
+    pub(super) file: PathBuf,
+    /// Its size.
+    pub(super) bytes: u64,
+    /// Its SHA-256, 64 lowercase hex digits.
+    pub(super) digest: String,
+    /// What it is, for people.
+    pub(super) what: &'static str,
+}
+
+/// Pseudo-random bytes. The file stays for the next time.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn generate(folder: &Path, bytes: u64) -> Result<Data> {
+    let folder = folder.join(format!("noise-{bytes}"));
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let file = folder.join("noise.bin");
+    if !fs::metadata(&file).is_ok_and(|found| found.len() == bytes) {
+        super::write_noise(&file, bytes, bytes)?;
+    }
+    describe(file, "pseudo-random bytes")
+}
+
+/// The real artifacts that `cargo xtask fixtures` fetched, by name.
+///
+/// # Errors
+/// When they were not fetched.
+pub(super) fn list_real() -> Result<Vec<PathBuf>> {
+    let folder = workspace::read_metadata()?.target_directory.join("fixtures");
+    let entries = fs::read_dir(&folder).context("no real artifacts are here; run `cargo xtask fixtures` first")?;
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+    ensure!(!files.is_empty(), "no real artifacts are here; run `cargo xtask fixtures` first");
+    files.sort();
+    Ok(files)
+}
+
+/// All of them, as they are, in one tar archive.
+///
+/// # Errors
+/// As [`list_real`], and when they cannot be packed.
+pub(super) fn collect_real(folder: &Path) -> Result<Data> {
+    let files = list_real()?;
+    let fixtures = files[0].parent().context("a file is in a folder")?;
+    let names = files.iter().filter_map(|file| file.file_name());
+    let folder = folder.join("real");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let file = folder.join("real.tar");
+    let plain = ["--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "-cf"];
+    process::read(Command::new("tar").args(plain).arg(&file).arg("-C").arg(fixtures).args(names))?;
+    describe(file, "real artifacts in one tar archive")
+}
+
+fn describe(file: PathBuf, what: &'static str) -> Result<Data> {
+    let bytes = fs::metadata(&file).with_context(|| format!("cannot look at {}", file.display()))?.len();
+    Ok(Data { digest: digest::of_file(&file)?, file, bytes, what })
+}
