@@ -62,6 +62,9 @@ impl Mailing {
             }
             return Ok(None);
         };
+        if url.has_password() {
+            return refuse("the password of smtp_url belongs into smtp_password_file or DISTD_SMTP_PASSWORD");
+        }
         let Some(from) = &self.smtp_from else { return refuse("smtp_url needs smtp_from: who mails are from") };
         if has_password != url.has_user() {
             return refuse("a user in smtp_url and smtp_password (or smtp_password_file) belong together");

@@ -45,6 +45,8 @@ pub struct SmtpUrl {
     host: String,
     port: u16,
     user: Option<String>,
+    /// It is refused, but not where the refusal would repeat it.
+    has_password: bool,
     encryption: Encryption,
 }
 
@@ -52,6 +54,11 @@ impl SmtpUrl {
     /// Whether it says who signs in.
     pub fn has_user(&self) -> bool {
         self.user.is_some()
+    }
+
+    /// Whether a password stands in it, which others could read.
+    pub fn has_password(&self) -> bool {
+        self.has_password
     }
 }
 
@@ -67,9 +74,6 @@ impl FromStr for SmtpUrl {
             ("smtp" | "smtps", _) => return Err("after a mail server only ?tls=none may stand, with smtp:".to_owned()),
             (scheme, _) => return Err(format!("a mail server is smtps://HOST or smtp://HOST, not {scheme}:")),
         };
-        if url.password().is_some() {
-            return Err("the password belongs into smtp_password_file or DISTD_SMTP_PASSWORD".to_owned());
-        }
         if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
             return Err("after a mail server's name stands nothing but its port".to_owned());
         }
@@ -80,7 +84,8 @@ impl FromStr for SmtpUrl {
         if user.is_some() && encryption == Encryption::Never && !is_this_machine(&host) {
             return Err("a password is not sent without encryption, but to this machine".to_owned());
         }
-        Ok(Self { host, port: url.port().unwrap_or(port), user, encryption })
+        let (port, has_password) = (url.port().unwrap_or(port), url.password().is_some());
+        Ok(Self { host, port, user, has_password, encryption })
     }
 }
 
@@ -127,7 +132,7 @@ impl Mailer {
         if let Some(transport) = self.transport.get() {
             return Ok(transport);
         }
-        let SmtpUrl { host, port, user, encryption } = &self.server;
+        let SmtpUrl { host, port, user, encryption, .. } = &self.server;
         let parameters = || {
             TlsParameters::new(host.clone()).map_err(|error| {
                 tracing::error!(%error, "mail cannot be encrypted");
