@@ -14,9 +14,10 @@ use crate::webhooks::{Mailer, SmtpUrl};
 
 /// The server that mails are given to, and in whose name.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_field_names, reason = "they are the names of options")]
 pub(super) struct Mailing {
-    /// The mail server that webhooks of the kind mailto: are sent through: smtps://USER@HOST, or smtp://USER@HOST for STARTTLS.
-    /// smtp://HOST?tls=none is not encrypted.
+    /// The mail server that webhooks of the kind mailto: are sent through: smtps: for TLS or smtp: for STARTTLS, and then
+    /// //USER@HOST:PORT. Nothing is encrypted with ?tls=none after smtp:
     #[arg(long, value_name = "URL", env = "DISTD_SMTP_URL")]
     smtp_url: Option<SmtpUrl>,
     /// Who mails are from, such as dist@example.com.

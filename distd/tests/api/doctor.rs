@@ -1,10 +1,14 @@
 //! What the server says of the way between it and a client.
 
+use std::os::unix::fs::PermissionsExt;
+
 use protocol::api::{Arrival, Echo, byte_at};
 use protocol::{Digest, ErrorCode, limits, paths};
 use reqwest::{Method, StatusCode};
+use serde_json::Value;
 
 use crate::harness::{TestServer, read};
+use crate::process::{make_token, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_arrival_is_described_as_it_was() {
@@ -59,4 +63,32 @@ async fn bytes_come_whole_in_part_and_in_pieces() {
     assert_eq!(get("size=1000", "bytes=1000-").await.status(), StatusCode::RANGE_NOT_SATISFIABLE);
     let refused: protocol::ErrorBody = get("size=1048577", "").await.json().await.unwrap();
     assert_eq!(refused.code, ErrorCode::RequestInvalid);
+}
+
+#[test]
+fn the_program_tells_what_is_wrong_with_a_data_directory_and_how_to_mend_it() {
+    let data = tempfile::tempdir().unwrap();
+    make_token(data.path());
+    let checks = |output: &std::process::Output| -> Vec<(String, String)> {
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(document["schema"], "distd.doctor/1");
+        let told = |check: &Value, name: &str| check[name].as_str().unwrap().to_owned();
+        let checks = document["checks"].as_array().unwrap().iter();
+        checks.map(|check| (told(check, "code"), told(check, "level"))).collect()
+    };
+    let right = checks(&run(&["doctor", "--json", "--public-url", "https://dist.example.com"], data.path()));
+    let level = |checks: &[(String, String)], code: &str| {
+        checks.iter().find(|(found, _)| found == code).map(|(_, level)| level.clone())
+    };
+    for code in ["configuration", "public_url", "data_directory", "database", "clock"] {
+        assert_eq!(level(&right, code).as_deref(), Some("ok"), "{code}: {right:?}");
+    }
+
+    std::fs::set_permissions(data.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let open = run(&["doctor", "--json"], data.path());
+    assert_eq!(open.status.code(), Some(1));
+    assert_eq!(level(&checks(&open), "data_directory").as_deref(), Some("fail"));
+    let told = String::from_utf8(run(&["doctor"], data.path()).stdout).unwrap();
+    let line = told.lines().skip_while(|line| !line.starts_with("FAIL  data_directory")).nth(1).unwrap();
+    assert_eq!(line.trim(), format!("mend: chmod 0750 {}", data.path().display()));
 }
