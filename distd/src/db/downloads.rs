@@ -22,7 +22,7 @@ pub(crate) fn list(connection: &Connection, app: &AppSlug, from: Date) -> DbResu
     let mut statement = connection.prepare_cached(
         "SELECT d.day, d.digest, d.count, a.filename, r.id, r.name, max(r.seq)
          FROM downloads d
-         JOIN artifacts a ON a.app = d.app AND a.sha256 = d.digest
+         JOIN artifacts a INDEXED BY artifacts_by_object ON a.app = d.app AND a.sha256 = d.digest
          JOIN releases r ON r.app = a.app AND r.id = a.release
          WHERE d.app = ?1 AND d.day >= ?2
          GROUP BY d.day, d.digest ORDER BY d.day DESC, d.count DESC, d.digest",

@@ -15,6 +15,8 @@ pub(crate) mod links;
 mod migrate;
 pub(crate) mod objects;
 pub(crate) mod pins;
+#[cfg(test)]
+mod plan;
 pub(crate) mod publishers;
 pub(crate) mod releases;
 pub(crate) mod reports;

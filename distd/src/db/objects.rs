@@ -16,6 +16,12 @@ pub(crate) struct PendingUpload {
     pub(crate) is_received: bool,
 }
 
+// Left to itself, SQLite reads every artifact of the app, because they come in the order of their releases.
+const PUBLISHED: &str = "SELECT filename, kind FROM artifacts INDEXED BY artifacts_by_object
+    WHERE app = ?1 AND sha256 = ?2 ORDER BY release, position LIMIT 1";
+const HOLDERS: &str =
+    "SELECT DISTINCT release FROM artifacts INDEXED BY artifacts_by_object WHERE app = ?1 AND sha256 = ?2";
+
 /// Whether a published release or a staged part of the app holds this object, or the app has received it whole.
 pub(crate) fn holds(connection: &Connection, app: &AppSlug, object: &WantedObject) -> DbResult<bool> {
     let mut statement = connection.prepare_cached(
@@ -30,9 +36,7 @@ pub(crate) fn holds(connection: &Connection, app: &AppSlug, object: &WantedObjec
 
 /// How a published object is called and what it is; `None` where no release of the app holds it.
 pub(crate) fn published(connection: &Connection, app: &AppSlug, digest: &Digest) -> DbResult<Option<(FileName, Kind)>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT filename, kind FROM artifacts WHERE app = ?1 AND sha256 = ?2 ORDER BY release, position LIMIT 1",
-    )?;
+    let mut statement = connection.prepare_cached(PUBLISHED)?;
     statement
         .query_row(params![app.as_str(), digest.to_string()], |row| Ok((parse(row, "filename"), parse(row, "kind"))))
         .optional()?
@@ -42,8 +46,7 @@ pub(crate) fn published(connection: &Connection, app: &AppSlug, digest: &Digest)
 
 /// The releases of the app that hold an object.
 pub(crate) fn holders(connection: &Connection, app: &AppSlug, digest: &Digest) -> DbResult<Vec<ReleaseId>> {
-    let mut statement =
-        connection.prepare_cached("SELECT DISTINCT release FROM artifacts WHERE app = ?1 AND sha256 = ?2")?;
+    let mut statement = connection.prepare_cached(HOLDERS)?;
     statement.query_and_then(params![app.as_str(), digest.to_string()], |row| parse(row, "release"))?.collect()
 }
 
@@ -88,4 +91,19 @@ pub(crate) fn forget_upload(tx: &Transaction<'_>, app: &AppSlug, digest: &Digest
     tx.prepare_cached("DELETE FROM uploads WHERE app = ?1 AND digest = ?2")?
         .execute(params![app.as_str(), digest.to_string()])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::plan_of;
+    use super::*;
+
+    /// However many artifacts an app has.
+    #[test]
+    fn where_an_object_is_used_is_found_by_its_digest() {
+        for sql in [PUBLISHED, HOLDERS] {
+            let plan = plan_of(sql);
+            assert!(plan[0].contains("INDEX artifacts_by_object (app=? AND sha256=?)"), "{plan:?}");
+        }
+    }
 }

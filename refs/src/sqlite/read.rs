@@ -5,6 +5,10 @@ use super::column::{encode_id, parse_id, parse_time};
 use super::error::{Corrupt, ReadError, Row};
 use crate::{AppSlug, Ref, RefKind, RefName};
 
+/// Left to itself, SQLite reads every ref of the app, because they come in the order of their names.
+pub(super) const POINTING_AT: &str = "SELECT name, target, updated_at FROM refs INDEXED BY refs_by_target
+    WHERE app = ?1 AND target = ?2 ORDER BY name";
+
 /// The ref of this name, if it exists.
 ///
 /// # Errors
@@ -31,8 +35,7 @@ pub fn list(conn: &Connection, app: &AppSlug, kind: RefKind) -> Result<Vec<Ref>,
 /// # Errors
 /// When the database fails, or a row holds text that does not parse.
 pub fn pointing_at(conn: &Connection, app: &AppSlug, target: &ObjectId) -> Result<Vec<Ref>, ReadError> {
-    const SQL: &str = "SELECT name, target, updated_at FROM refs WHERE app = ?1 AND target = ?2 ORDER BY name";
-    read_refs(conn, SQL, app, (app.as_str(), encode_id(*target)))
+    read_refs(conn, POINTING_AT, app, (app.as_str(), encode_id(*target)))
 }
 
 fn read_refs(conn: &Connection, sql: &str, app: &AppSlug, params: impl Params) -> Result<Vec<Ref>, ReadError> {

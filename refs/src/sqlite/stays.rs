@@ -52,6 +52,7 @@ fn read_stay(conn: &Connection, app: &AppSlug, name: &str, seq: i64) -> Result<S
 
 #[cfg(test)]
 mod tests {
+    use super::super::read::POINTING_AT;
     use super::super::reflog::WAS_AT;
     use super::super::{SCHEMA_1, SCHEMA_2};
     use super::*;
@@ -68,6 +69,7 @@ mod tests {
             assert!(plan.contains(expect), "{plan}");
         };
         check(WAS_AT, "USING COVERING INDEX reflog_by_new (app=? AND new=? AND ref=?)");
+        check(POINTING_AT, "USING INDEX refs_by_target (app=? AND target=?)");
         check(STAYS, "USING INDEX reflog_by_new (app=? AND new=? AND ref>? AND ref<?)");
     }
 }
