@@ -45,6 +45,10 @@ impl Filter {
 }
 
 const PARENT: &str = "SELECT parent FROM releases WHERE app = ?1 AND id = ?2";
+const LINE: &str = "WITH RECURSIVE line(id) AS (SELECT ?2 UNION ALL
+        SELECT releases.parent FROM line JOIN releases ON releases.app = ?1 AND releases.id = line.id
+        WHERE releases.parent <> ?3)
+    SELECT id FROM line";
 const HAS_PLATFORM: &str = "SELECT EXISTS (SELECT 1 FROM artifacts WHERE app = ?1 AND release = ?2 AND platform = ?3)";
 const LIST: &str = "SELECT seq, id, name, parent, size_bytes, published_at, published_by FROM releases
     WHERE app = ?1 AND seq < ?2 AND (?4 IS NULL OR EXISTS
@@ -128,6 +132,22 @@ pub(crate) fn parent(connection: &Connection, app: &AppSlug, id: &ReleaseId) -> 
     let mut statement = connection.prepare_cached(PARENT)?;
     let found = statement.query_row([app.as_str(), &id.to_string()], |row| Ok(parse_opt(row, "parent")));
     found.optional()?.transpose().map(Option::flatten)
+}
+
+/// A release and its parents, up to one that is not told any more; `None` for all of them. In one statement: a history is long.
+pub(crate) fn line(
+    connection: &Connection,
+    app: &AppSlug,
+    from: ReleaseId,
+    end: Option<ReleaseId>,
+) -> DbResult<Vec<ReleaseId>> {
+    if Some(from) == end {
+        return Ok(Vec::new());
+    }
+    let mut statement = connection.prepare_cached(LINE)?;
+    let end = end.map(|end| end.to_string());
+    let parameters = params![app.as_str(), from.to_string(), end.unwrap_or_default()];
+    statement.query_and_then(parameters, |row| parse(row, "id"))?.collect()
 }
 
 /// Whether a release has an artifact for a platform.
@@ -238,6 +258,7 @@ mod tests {
         );
         check(&format!("SELECT {COLUMNS} FROM releases WHERE app = ?1 AND id = ?2"), &[by_key]);
         check(PARENT, &[by_key]);
+        check(LINE, &[by_key]);
         check(HAS_PLATFORM, &["SEARCH artifacts USING PRIMARY KEY (app=? AND release=?)"]);
     }
 }

@@ -50,8 +50,9 @@ fn plan(
     let from = judged.from.as_ref().map(|from| from.id);
     let parent = |id: ReleaseId| Ok::<_, OpError>(db::releases::parent(connection, app, &id)?);
     let shared = from.map(|from| meeting(from, to, parent)).transpose()?.flatten();
-    let ahead = until(to, shared, parent)?;
-    let behind = from.map(|from| until(from, shared, parent)).transpose()?.map_or(0, |left| left.len() as u64);
+    let line = |from: ReleaseId| db::releases::line(connection, app, from, shared);
+    let ahead = line(to)?;
+    let behind = from.map(line).transpose()?.map_or(0, |left| left.len() as u64);
     let told = ahead.iter().take(TOLD).map(|id| passed(connection, store, app, *id));
     let releases = told.collect::<Result<Vec<_>, _>>()?;
     Ok(Promotion {
@@ -66,20 +67,6 @@ fn plan(
         report: judged.report,
         allowed,
     })
-}
-
-/// A release and its parents, up to one that is not told any more.
-fn until(
-    from: ReleaseId,
-    end: Option<ReleaseId>,
-    parent: impl Fn(ReleaseId) -> Result<Option<ReleaseId>, OpError>,
-) -> Result<Vec<ReleaseId>, OpError> {
-    let (mut passed, mut at) = (Vec::new(), Some(from));
-    while let Some(id) = at.filter(|id| Some(*id) != end) {
-        passed.push(id);
-        at = parent(id)?;
-    }
-    Ok(passed)
 }
 
 fn passed(connection: &Connection, store: &Store, app: &AppSlug, id: ReleaseId) -> Result<PassedRelease, OpError> {
