@@ -36,7 +36,7 @@ fn hash_all<'a>(files: &[(&'a Path, Stamp)], bar: &Bar) -> Result<BTreeMap<&'a P
     let done = Mutex::new(BTreeMap::new());
     let work = || -> Result<(), CliError> {
         while let Some((path, stamp)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let digest = hash_file(path, *stamp, bar)?;
+            let digest = hash_file(path, *stamp, |bytes| bar.advance(bytes))?;
             done.lock().expect("no thread panics while it holds this lock").insert(*path, digest);
         }
         Ok(())
@@ -49,12 +49,16 @@ fn hash_all<'a>(files: &[(&'a Path, Stamp)], bar: &Bar) -> Result<BTreeMap<&'a P
     Ok(done.into_inner().expect("no thread panicked while it held this lock"))
 }
 
-fn hash_file(path: &Path, stamp: Stamp, bar: &Bar) -> Result<Digest, CliError> {
+/// The digest of one file; `advance` is told of the bytes as they are read. Blocks.
+///
+/// # Errors
+/// As [`hash_files`].
+pub(crate) fn hash_file(path: &Path, stamp: Stamp, advance: impl FnMut(u64)) -> Result<Digest, CliError> {
     let unreadable = |error| {
         CliError::new(ErrorCode::ArtifactUnreadable, format!("{} cannot be read", path.display())).caused_by(error)
     };
     let file = open_unchanged(path, stamp)?;
-    let (digest, size_bytes) = objstore::hash_reader(Watched { inner: &file, bar }).map_err(unreadable)?;
+    let (digest, size_bytes) = objstore::hash_reader(Watched { inner: &file, advance }).map_err(unreadable)?;
     if size_bytes == stamp.size_bytes && Stamp::of(&file).map_err(unreadable)? == stamp {
         Ok(digest)
     } else {
@@ -84,16 +88,16 @@ pub(crate) fn changed(path: &Path) -> CliError {
         .hint("wait for whatever writes it, then run the same command again")
 }
 
-/// Tells the progress bar of every byte that passes.
-struct Watched<'a> {
+/// Tells of every byte that passes.
+struct Watched<'a, F> {
     inner: &'a File,
-    bar: &'a Bar,
+    advance: F,
 }
 
-impl Read for Watched<'_> {
+impl<F: FnMut(u64)> Read for Watched<'_, F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.bar.advance(count as u64);
+        (self.advance)(count as u64);
         Ok(count)
     }
 }

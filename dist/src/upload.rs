@@ -1,7 +1,8 @@
 //! Sending one object: from where the server has got to, straight from disk, and on after every cut.
 //!
 //! The semantics are those of draft-ietf-httpbis-resumable-upload: `PATCH` with `Upload-Offset` and `Upload-Complete`,
-//! `HEAD` to ask how far it got. No byte that the server reported to have is sent again, and none is sent while another
+//! `HEAD` to ask how far it got. An object may be sent while it is still being hashed: under a made-up name, and its digest
+//! comes with a last request that has no bytes. No byte that the server reported to have is sent again, and none is sent while another
 //! request for the same object may still be arriving: that one is waited for.
 
 use std::fs::File;
@@ -13,16 +14,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use protocol::{AppSlug, Digest, ErrorCode, paths};
+use protocol::{AppSlug, Digest, ErrorCode, digest_field, paths};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use reqwest::{Body, Method, RequestBuilder, Response, StatusCode};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::client::{Again, Client, Failure, Repeat, WORK_TIMEOUT};
 use crate::error::CliError;
 use crate::hash::{changed, open_unchanged};
-use crate::plan::Stamp;
+use crate::plan::{PlannedFile, Stamp};
 use crate::ui::Bar;
 
 /// How much is read from disk at a time.
@@ -37,7 +38,7 @@ const STALL: Duration = Duration::from_mins(1);
 /// One object on this machine.
 #[derive(Debug, Clone)]
 pub(crate) struct LocalObject {
-    /// SHA-256 of its bytes.
+    /// SHA-256 of its bytes, or a name that was made up while that is not known.
     pub(crate) digest: Digest,
     /// The file that holds them.
     pub(crate) path: PathBuf,
@@ -49,6 +50,14 @@ pub(crate) struct LocalObject {
     pub(crate) stamp: Stamp,
     /// Its name, for progress.
     pub(crate) name: String,
+}
+
+impl LocalObject {
+    /// A whole file.
+    pub(crate) fn whole(file: &PlannedFile, digest: Digest) -> Self {
+        let (path, stamp, name) = (file.path.clone(), file.stamp, file.filename.to_string());
+        Self { digest, path, start: 0, size_bytes: stamp.size_bytes, stamp, name }
+    }
 }
 
 /// Counts what goes over the wire.
@@ -88,6 +97,8 @@ pub(crate) struct Upload<'a> {
     pub(crate) app: &'a AppSlug,
     /// What.
     pub(crate) object: &'a LocalObject,
+    /// Its digest, once it is known, where its name is made up.
+    pub(crate) turns_out: Option<watch::Receiver<Option<Digest>>>,
     /// Most bytes in one request, where something on the way limits them.
     pub(crate) chunk_bytes: Option<u64>,
     /// Where progress shows.
@@ -156,11 +167,16 @@ impl Upload<'_> {
     /// Sends one request from `at` on.
     async fn send(&self, at: u64) -> Result<Progress, Failure> {
         let length = (self.size() - at).min(self.chunk_bytes.unwrap_or(u64::MAX));
-        let is_last = at + length == self.size();
+        // A digest that is still to come has a request of its own.
+        let is_last = at + length == self.size() && (self.turns_out.is_none() || length == 0);
         let file = open_unchanged(&self.object.path, self.object.stamp).map_err(Failure::last)?;
         let sent = Arc::new(Meter::default());
         let trouble = Trouble::default();
-        let request = self.patch(at, length, is_last).body(self.body(file, at, length, &sent, &trouble));
+        let mut request = self.patch(at, length, is_last);
+        if is_last && let Some(digest) = self.digest().await? {
+            request = request.header(digest_field::NAME, digest_field::render(&digest));
+        }
+        let request = request.body(self.body(file, at, length, &sent, &trouble));
         let outcome = self.send_watched(request, length, &sent).await;
         // What went wrong with the file is why the request went wrong.
         if let Some(error) = trouble.take() {
@@ -172,6 +188,15 @@ impl Upload<'_> {
             None if is_last => Ok(Progress::Complete),
             None => Ok(Progress::At(at + length)),
         }
+    }
+
+    /// What the object turns out to be, where its name is made up.
+    async fn digest(&self) -> Result<Option<Digest>, Failure> {
+        let Some(turns_out) = &self.turns_out else { return Ok(None) };
+        let mut turns_out = turns_out.clone();
+        // Whoever hashed it says what went wrong.
+        let known = turns_out.wait_for(Option::is_some).await.map_err(|_| Failure::last(changed(&self.object.path)))?;
+        Ok(*known)
     }
 
     fn patch(&self, at: u64, length: u64, is_last: bool) -> RequestBuilder {

@@ -16,6 +16,9 @@
 //!
 //! Hashing goes along with writing, so that finishing reads nothing back. The hash in progress
 //! is kept in memory between connections; after a restart it is rebuilt from the file.
+//!
+//! An upload may begin before its sender knows the digest, under a name that was made up: it ends
+//! with [`Upload::seal_as`].
 
 mod begin;
 mod error;
@@ -30,7 +33,7 @@ use std::{
 
 use tempfile::TempPath;
 
-use crate::{BlockSums, Put, disk, faults, space::Claim, sums::Running};
+use crate::{BlockSums, Digest, Put, disk, faults, space::Claim, sums::Running};
 pub use error::UploadError;
 pub(crate) use sessions::Sessions;
 use sessions::{Progress, Session};
@@ -121,8 +124,18 @@ impl Upload {
     /// # Errors
     ///
     /// As [`Upload::finish`], but for moving the bytes to their place.
-    pub fn seal(mut self) -> Result<Sealed, UploadError> {
-        let (digest, size_bytes) = (self.session.digest(), self.size_bytes);
+    pub fn seal(self) -> Result<Sealed, UploadError> {
+        let digest = self.session.digest();
+        self.seal_as(digest)
+    }
+
+    /// As [`Upload::seal`], of an upload that was begun under a name that was made up: the object is to be `digest`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Upload::seal`].
+    pub fn seal_as(mut self, digest: Digest) -> Result<Sealed, UploadError> {
+        let size_bytes = self.size_bytes;
         if self.offset != size_bytes {
             return Err(UploadError::Incomplete { digest, size_bytes, offset: self.offset });
         }
@@ -136,7 +149,7 @@ impl Upload {
             return Err(UploadError::at(&self.path)(error));
         }
         faults::step("object.sealed").map_err(UploadError::at(&self.path))?;
-        Ok(Sealed { upload: self, sums })
+        Ok(Sealed { upload: self, digest, sums })
     }
 
     /// Drops what arrived.
@@ -180,6 +193,7 @@ impl Upload {
 #[derive(Debug)]
 pub struct Sealed {
     upload: Upload,
+    digest: Digest,
     sums: BlockSums,
 }
 
@@ -195,8 +209,8 @@ impl Sealed {
     ///
     /// [`UploadError::Io`] when it cannot be moved to its place.
     pub fn publish(self) -> Result<Put, UploadError> {
-        let Self { mut upload, .. } = self;
-        let (digest, size_bytes) = (upload.session.digest(), upload.size_bytes);
+        let Self { mut upload, digest, .. } = self;
+        let size_bytes = upload.size_bytes;
         let mut partial = TempPath::try_from_path(&upload.path).map_err(UploadError::at(&upload.path))?;
         partial.disable_cleanup(true);
         let was_new = upload.session.store().publish(partial, &digest, size_bytes)?;

@@ -20,6 +20,7 @@ pub mod checks;
 pub mod clients;
 pub mod compare;
 pub mod diagnosis;
+pub mod digest_field;
 pub mod dist_json;
 pub mod error;
 pub mod gate;

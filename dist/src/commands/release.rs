@@ -9,11 +9,10 @@ use protocol::Digest;
 use protocol::dist_json::{ArtifactEntry, LinkEntry};
 use protocol::publish::{Published, Staged};
 
-use crate::client::Client;
 use crate::error::CliError;
 use crate::hash::hash_files;
 use crate::plan::{Origin, Outside, Overrides, Plan, PlanRequest, plan_release};
-use crate::publish::{MissingApp, Part, PublishOptions, publish, refuse_held, stage};
+use crate::publish::{MissingApp, Part, PublishOptions, hash_small, publish, refuse_held, stage};
 use crate::session::Session;
 use crate::source::find_source;
 use crate::ui::parse_size;
@@ -132,11 +131,11 @@ pub(crate) async fn publish_release(
     for warning in &plan.warnings {
         session.terminal.note(&format!("warning: {warning}"));
     }
-    let (client, digests): (Client, Vec<Digest>) = match credentials {
-        Credentials::Configured => (session.client()?, hash_plan(&plan, session).await?),
+    let (client, digests) = match credentials {
+        Credentials::Configured => (session.client()?, hash_small(&plan, &session.terminal).await?),
         Credentials::Pipeline { audience } => {
             let pipeline = session.pipeline()?;
-            let digests = hash_plan(&plan, session).await?;
+            let digests = hash_small(&plan, &session.terminal).await?;
             (session.enter(pipeline, &plan.header.app, &audience).await?, digests)
         }
     };
@@ -159,7 +158,7 @@ pub(crate) async fn stage_release(
         session.terminal.note(&format!("warning: {warning}"));
     }
     let pipeline = session.pipeline()?;
-    let digests = hash_plan(&plan, session).await?;
+    let digests = hash_small(&plan, &session.terminal).await?;
     let client = session.enter(pipeline, &plan.header.app, audience).await?;
     let origin = origin(&plan.folder, session);
     let options = how.options();

@@ -1,11 +1,15 @@
 //! The one engine behind `push` and `ci publish`: hash, negotiate, upload, commit.
 //!
+//! A large file that the server cannot have is hashed while it is sent (`learn`).
 //! A push with nothing to send is two requests. Where a ref moved, or an upload was forgotten, between negotiation and
 //! commit, the engine negotiates again by itself; where the release name is taken by other content it says so before it
 //! sends a byte. A part of a release is staged by the same engine.
 
+mod learn;
+mod sketch;
 mod stage;
 
+pub(crate) use learn::hash_small;
 pub(crate) use stage::{Part, stage};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,11 +29,12 @@ use protocol::publish::{
 use protocol::{Digest, ErrorCode, Problem, RefName, ReleaseManifest, Revision, ServerUrl, paths};
 use serde_json::json;
 use serde_json::value::RawValue;
+use tokio::sync::watch;
 
 use crate::client::{Answer, Client, Repeat};
 use crate::error::CliError;
 use crate::plan::{Origin, Plan};
-use crate::ui::Terminal;
+use crate::ui::{Bar, Terminal};
 use crate::upload::{LocalObject, Meter, Upload};
 
 /// How often a push starts over because the world moved under it.
@@ -64,24 +69,27 @@ pub(crate) struct PublishOptions {
 /// One publish under way.
 struct Push<'a> {
     client: &'a Client,
-    terminal: &'a Terminal,
+    terminal: &'a Arc<Terminal>,
     plan: &'a Plan,
     options: &'a PublishOptions,
-    digests: Vec<Digest>,
+    /// Of the plan's files, in order; `None` until it is known.
+    digests: Vec<Option<Digest>>,
+    /// The files whose digest is known.
     objects: BTreeMap<Digest, LocalObject>,
     meter: Arc<Meter>,
     uploaded: BTreeSet<Digest>,
 }
 
-/// Publishes what was planned. `digests` are those of the plan's files, in order; `origin.parent` is filled in here.
+/// Publishes what was planned. `digests` are those of the plan's files, in order, as far as they are known;
+/// `origin.parent` is filled in here.
 ///
 /// # Errors
 /// What the server refuses, and what became of the files or the network on the way.
 pub(crate) async fn publish(
     client: &Client,
-    terminal: &Terminal,
+    terminal: &Arc<Terminal>,
     plan: &Plan,
-    digests: Vec<Digest>,
+    digests: Vec<Option<Digest>>,
     origin: Origin,
     options: &PublishOptions,
 ) -> Result<Published, CliError> {
@@ -89,15 +97,6 @@ pub(crate) async fn publish(
     let mut push = Push::new(client, terminal, plan, digests, options);
     let (manifest, committed) = push.run(origin).await?;
     Ok(push.document(&manifest, &committed, started.elapsed()))
-}
-
-fn local_objects(plan: &Plan, digests: &[Digest]) -> BTreeMap<Digest, LocalObject> {
-    let object = |(file, digest): (&crate::plan::PlannedFile, &Digest)| {
-        let name = file.filename.to_string();
-        let (path, stamp) = (file.path.clone(), file.stamp);
-        (*digest, LocalObject { digest: *digest, path, start: 0, size_bytes: stamp.size_bytes, stamp, name })
-    };
-    plan.files.iter().zip(digests).map(object).collect()
 }
 
 /// Counts the rounds of a push.
@@ -122,13 +121,20 @@ impl Again {
 impl<'a> Push<'a> {
     fn new(
         client: &'a Client,
-        terminal: &'a Terminal,
+        terminal: &'a Arc<Terminal>,
         plan: &'a Plan,
-        digests: Vec<Digest>,
+        digests: Vec<Option<Digest>>,
         options: &'a PublishOptions,
     ) -> Self {
-        let (objects, meter) = (local_objects(plan, &digests), Arc::new(Meter::default()));
-        Self { client, terminal, plan, options, digests, objects, meter, uploaded: BTreeSet::new() }
+        let (objects, uploaded, meter) = (BTreeMap::new(), BTreeSet::new(), Arc::new(Meter::default()));
+        let mut push = Self { client, terminal, plan, options, digests, objects, meter, uploaded };
+        push.objects = push.local_objects();
+        push
+    }
+
+    fn local_objects(&self) -> BTreeMap<Digest, LocalObject> {
+        let named = self.plan.files.iter().zip(&self.digests);
+        named.filter_map(|(file, digest)| Some(((*digest)?, LocalObject::whole(file, (*digest)?)))).collect()
     }
 }
 
@@ -146,14 +152,21 @@ impl Push<'_> {
     }
 
     async fn round(&mut self, origin: &mut Origin) -> Result<(ReleaseManifest, Committed), CliError> {
-        let negotiated = self.negotiate_or_create().await?;
+        let negotiated = self.learn().await?;
         origin.parent = self.channel_ref().and_then(|channel| negotiated.refs.get(&channel).copied());
-        let mut manifest = self.plan.manifest(&self.digests, origin);
-        manifest.sort();
+        let manifest = self.manifest(origin);
         self.refuse_taken_name(&negotiated, &manifest).await?;
         self.upload(&negotiated.missing).await?;
         let committed = self.commit(&negotiated, &manifest).await?;
         Ok((manifest, committed))
+    }
+
+    /// The manifest, once all digests are learned.
+    fn manifest(&self, origin: &Origin) -> ReleaseManifest {
+        let digests: Vec<Digest> = self.digests.iter().map(|digest| digest.expect("it was learned")).collect();
+        let mut manifest = self.plan.manifest(&digests, origin);
+        manifest.sort();
+        manifest
     }
 
     fn channel_ref(&self) -> Option<RefName> {
@@ -165,12 +178,12 @@ impl Push<'_> {
         protocol::ReleaseName::new(header.version.clone(), header.build.clone()).into()
     }
 
-    async fn negotiate_or_create(&self) -> Result<Negotiated, CliError> {
-        match self.negotiate().await {
+    async fn negotiate_or_create(&self, provisional: Vec<WantedObject>) -> Result<Negotiated, CliError> {
+        match self.negotiate(provisional.clone()).await {
             Err(error) if error.code() == ErrorCode::AppNotFound => match self.options.missing_app {
                 MissingApp::Create => {
                     self.create_app().await?;
-                    self.negotiate().await
+                    self.negotiate(provisional).await
                 }
                 MissingApp::Refuse => {
                     let app = &self.plan.header.app;
@@ -181,10 +194,11 @@ impl Push<'_> {
         }
     }
 
-    async fn negotiate(&self) -> Result<Negotiated, CliError> {
+    async fn negotiate(&self, provisional: Vec<WantedObject>) -> Result<Negotiated, CliError> {
         let objects = self.objects.values();
         let request = NegotiateRequest {
             objects: objects.map(|object| WantedObject { digest: object.digest, size: object.size_bytes }).collect(),
+            provisional,
             refs: std::iter::once(self.release_ref()).chain(self.channel_ref()).collect(),
         };
         let path = paths::negotiate(&self.plan.header.app);
@@ -241,17 +255,27 @@ impl Push<'_> {
             CliError::new(ErrorCode::ServerAnswerInvalid, message)
         })?;
         let bar = self.terminal.bar(&object.name, object.size_bytes, missing.offset);
-        let upload = Upload {
-            client: self.client,
-            app: &self.plan.header.app,
-            object,
-            chunk_bytes: self.options.chunk_bytes,
-            bar,
-            meter: Arc::clone(&self.meter),
-        };
+        let upload = self.upload_of(object, None, bar);
         let outcome = upload.run(missing.offset).await;
         upload.bar.finish();
         outcome.map(|()| missing.digest)
+    }
+
+    fn upload_of<'o>(
+        &'o self,
+        object: &'o LocalObject,
+        turns_out: Option<watch::Receiver<Option<Digest>>>,
+        bar: Bar,
+    ) -> Upload<'o> {
+        Upload {
+            client: self.client,
+            app: &self.plan.header.app,
+            object,
+            turns_out,
+            chunk_bytes: self.options.chunk_bytes,
+            bar,
+            meter: Arc::clone(&self.meter),
+        }
     }
 
     async fn commit(&self, negotiated: &Negotiated, manifest: &ReleaseManifest) -> Result<Committed, CliError> {

@@ -1,10 +1,11 @@
 //! A part of a release, staged: hash, negotiate, upload, and note the part instead of publishing.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use protocol::api::{Stage, StageRequest};
 use protocol::publish::{STAGE_SCHEMA, Staged};
-use protocol::{PartName, ReleaseManifest, ReleaseName, paths};
+use protocol::{PartName, ReleaseName, paths};
 use serde_json::value::RawValue;
 
 use super::{Again, Digest, Origin, Plan, PublishOptions, Push, is_worth_another_round};
@@ -20,25 +21,23 @@ pub(crate) struct Part {
     pub(crate) of: Option<u32>,
 }
 
-/// Stages what was planned as `part` of its release. `digests` are those of the plan's files, in order.
+/// Stages what was planned as `part` of its release. `digests` are those of the plan's files, in order, as far as they are known.
 ///
 /// # Errors
 /// What the server refuses, and what became of the files or the network on the way.
 pub(crate) async fn stage(
     client: &Client,
-    terminal: &Terminal,
+    terminal: &Arc<Terminal>,
     plan: &Plan,
-    (digests, origin): (Vec<Digest>, Origin),
+    (digests, origin): (Vec<Option<Digest>>, Origin),
     options: &PublishOptions,
     part: &Part,
 ) -> Result<Staged, CliError> {
     let started = Instant::now();
-    let mut manifest = plan.manifest(&digests, &origin);
-    manifest.sort();
     let mut push = Push::new(client, terminal, plan, digests, options);
     let mut again = Again::default();
     let stage = loop {
-        match push.stage_once(&manifest, part).await {
+        match push.stage_once(&origin, part).await {
             Err(error) if is_worth_another_round(error.code()) && again.is_left() => again.wait(terminal, &error).await,
             outcome => break outcome?,
         }
@@ -53,8 +52,9 @@ pub(crate) async fn stage(
 }
 
 impl Push<'_> {
-    async fn stage_once(&mut self, manifest: &ReleaseManifest, part: &Part) -> Result<Stage, CliError> {
-        let negotiated = self.negotiate_or_create().await?;
+    async fn stage_once(&mut self, origin: &Origin, part: &Part) -> Result<Stage, CliError> {
+        let negotiated = self.learn().await?;
+        let manifest = self.manifest(origin);
         self.upload(&negotiated.missing).await?;
         let header = &self.plan.header;
         let name = ReleaseName::new(header.version.clone(), header.build.clone());

@@ -1,5 +1,6 @@
 use std::thread;
 
+use protocol::Digest;
 use serde_json::Value;
 
 use crate::harness::{Project, Run, Server, noise};
@@ -178,4 +179,34 @@ fn the_source_is_what_the_environment_says() {
     let shown = server.dist(&project, &["show", "acme@beta", "--json"]).json();
     let source = &shown["manifest"]["source"];
     assert_eq!((&source["commit"], &source["repository"]), (&"c0ffee".into(), &"https://git.example.com/a".into()));
+}
+
+/// Large enough to be sent while it is hashed.
+#[test]
+fn a_large_file_is_sent_at_once_unless_the_server_may_have_it() {
+    let bytes = noise(17 * 1024 * 1024);
+    let project = Project::acme(&bytes);
+    let server = Server::start();
+    server.dist(&project, &["app", "create", "acme"]).ok();
+    let publish = ["ci", "publish", "--json"];
+    let first = server.dist(&project, &publish).json();
+    assert_eq!(first["status"], "published");
+    assert_eq!(first["artifacts"][0]["sha256"], Digest::of(&bytes).to_string());
+    let counts = |run: &Value| (run["transfer"]["requests"].as_u64(), run["transfer"]["uploaded_bytes"].as_u64());
+    // Negotiation, its bytes, its name, commit.
+    assert_eq!(counts(&first), (Some(4), Some(17 * 1024 * 1024)));
+
+    let again = server.dist(&project, &publish).json();
+    assert_eq!((again["status"].as_str(), counts(&again)), (Some("unchanged"), (Some(2), Some(0))));
+    let newer = server.dist(&project, &[&publish[..], &["--version", "9.9.9"]].concat()).json();
+    assert_eq!((newer["status"].as_str(), counts(&newer)), (Some("published"), (Some(2), Some(0))));
+
+    // As many bytes, but others: found out by hashing them, and then sent.
+    let mut other = bytes;
+    other[5] ^= 1;
+    project.write("app.bin", &other);
+    server.dist(&project, &publish).fails(5, "release_exists");
+    let changed = server.dist(&project, &[&publish[..], &["--version", "9.9.10"]].concat()).json();
+    assert_eq!(changed["artifacts"][0]["sha256"], Digest::of(&other).to_string());
+    assert_eq!(changed["transfer"]["uploaded_bytes"], 17 * 1024 * 1024);
 }

@@ -14,6 +14,7 @@ const STEPS: &[&[&str]] = &[
     &[include_str!("webhooks.sql")],
     &[include_str!("care_state.sql")],
     &[include_str!("console.sql")],
+    &[include_str!("sizes.sql")],
 ];
 
 /// Why the tables cannot be brought to this version.

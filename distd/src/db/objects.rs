@@ -22,6 +22,9 @@ const PUBLISHED: &str = "SELECT filename, kind FROM artifacts INDEXED BY artifac
 const HOLDERS: &str =
     "SELECT DISTINCT release FROM artifacts INDEXED BY artifacts_by_object WHERE app = ?1 AND sha256 = ?2";
 
+const HAS_SIZE: &str = "SELECT EXISTS (SELECT 1 FROM artifacts INDEXED BY artifacts_by_size WHERE app = ?1 AND size = ?2)
+     OR EXISTS (SELECT 1 FROM uploads WHERE app = ?1 AND size = ?2 AND received_at IS NOT NULL)";
+
 /// Whether a published release or a staged part of the app holds this object, or the app has received it whole.
 pub(crate) fn holds(connection: &Connection, app: &AppSlug, object: &WantedObject) -> DbResult<bool> {
     let mut statement = connection.prepare_cached(
@@ -48,6 +51,12 @@ pub(crate) fn published(connection: &Connection, app: &AppSlug, digest: &Digest)
 pub(crate) fn holders(connection: &Connection, app: &AppSlug, digest: &Digest) -> DbResult<Vec<ReleaseId>> {
     let mut statement = connection.prepare_cached(HOLDERS)?;
     statement.query_and_then(params![app.as_str(), digest.to_string()], |row| parse(row, "release"))?.collect()
+}
+
+/// Whether the app has, or is about to get, any object of so many bytes.
+pub(crate) fn has_size(connection: &Connection, app: &AppSlug, size: u64) -> DbResult<bool> {
+    let has = connection.prepare_cached(HAS_SIZE)?.query_row(params![app.as_str(), integer(size)], |row| row.get(0))?;
+    Ok(has)
 }
 
 /// Notes that the app is about to upload an object. An earlier note of the same object stays, unless its size was other.
@@ -78,6 +87,18 @@ pub(crate) fn pending(connection: &Connection, app: &AppSlug, digest: &Digest) -
     found.map(|(size, is_received)| Ok(PendingUpload { size: size?, is_received })).transpose()
 }
 
+/// Gives what was uploaded under a made-up name the name that it turned out to have.
+pub(crate) fn rename_upload(tx: &Transaction<'_>, app: &AppSlug, made_up: &Digest, digest: &Digest) -> DbResult<()> {
+    let names = params![app.as_str(), made_up.to_string(), digest.to_string()];
+    tx.prepare_cached(
+        "INSERT INTO uploads (app, digest, size, actor, created_at)
+         SELECT app, ?3, size, actor, created_at FROM uploads WHERE app = ?1 AND digest = ?2
+         ON CONFLICT (app, digest) DO UPDATE SET size = excluded.size, received_at = NULL WHERE size <> excluded.size",
+    )?
+    .execute(names)?;
+    forget_upload(tx, app, made_up)
+}
+
 /// Notes that all of an object has arrived; `false` where that was noted before, or never negotiated.
 pub(crate) fn mark_received(tx: &Transaction<'_>, app: &AppSlug, digest: &Digest, at: Timestamp) -> DbResult<bool> {
     let changed = tx
@@ -105,5 +126,11 @@ mod tests {
             let plan = plan_of(sql);
             assert!(plan[0].contains("INDEX artifacts_by_object (app=? AND sha256=?)"), "{plan:?}");
         }
+    }
+
+    #[test]
+    fn whether_there_is_an_object_of_a_size_is_told_by_an_index() {
+        let plan = plan_of(HAS_SIZE);
+        assert!(plan.iter().any(|line| line.contains("INDEX artifacts_by_size (app=? AND size=?)")), "{plan:?}");
     }
 }

@@ -4,9 +4,8 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use data_encoding::BASE64;
 use objstore::Digest;
-use protocol::{AppSlug, ErrorBody, ErrorCode};
+use protocol::{AppSlug, ErrorBody, ErrorCode, digest_field};
 
 use super::error::{ApiError, UPLOAD_OFFSET};
 use super::extract::Params;
@@ -20,7 +19,7 @@ use crate::ops::upload::{Part, Progress};
 use crate::ops::{self, Caller, OpError};
 
 const UPLOAD_COMPLETE: HeaderName = HeaderName::from_static("upload-complete");
-const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+const REPR_DIGEST: HeaderName = HeaderName::from_static(digest_field::NAME);
 
 /// Bytes from outside do nothing even where a browser is made to show them.
 const BYTES_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
@@ -84,7 +83,8 @@ pub(super) async fn head(
 #[utoipa::path(patch, path = "/api/v1/apps/{app}/objects/{digest}", tag = "objects", operation_id = "objects_upload", extensions(("x-requires" = json!("publish:{app}"))),
     params(("app" = String, Path), ("digest" = String, Path),
         ("upload-offset" = u64, Header, description = "Where the first byte of the body belongs"),
-        ("upload-complete" = Option<String>, Header, description = "`?1` (also when left out): the object ends with this body; `?0`: more will follow")),
+        ("upload-complete" = Option<String>, Header, description = "`?1` (also when left out): the object ends with this body; `?0`: more will follow"),
+        ("repr-digest" = Option<String>, Header, description = "`sha-256=:…:`, with the last part: what the object is, where the address is a name that was made up")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"), security(("token" = [])),
     responses((status = 204, description = "`Upload-Offset` and `Upload-Complete` say how far it got"),
         (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
@@ -97,7 +97,8 @@ pub(super) async fn upload(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (offset, is_last) = upload_headers(request.headers())?;
-    let part = Part { app, digest, offset, is_last };
+    let turns_out = if is_last { repr_digest(request.headers())? } else { None };
+    let part = Part { app, digest, offset, is_last, turns_out };
     let progress = ops::upload::receive(&server, caller, part, request.into_body().into_data_stream()).await?;
     Ok(progress_response(progress))
 }
@@ -114,6 +115,13 @@ fn upload_headers(headers: &HeaderMap) -> Result<(u64, bool), OpError> {
         Some("?0") => Ok((offset, false)),
         Some(_) => Err(OpError::RequestInvalid("Upload-Complete is ?0 or ?1".to_owned())),
     }
+}
+
+/// The SHA-256 among the digests of `Repr-Digest` (RFC 9530), where it is given.
+fn repr_digest(headers: &HeaderMap) -> Result<Option<Digest>, OpError> {
+    let Some(value) = headers.get(REPR_DIGEST) else { return Ok(None) };
+    digest_field::parse(value.to_str().unwrap_or_default())
+        .map_err(|error| OpError::RequestInvalid(format!("Repr-Digest: {error}")))
 }
 
 fn progress_response(progress: Progress) -> Response {
@@ -192,7 +200,7 @@ fn hand_over(mut headers: HeaderMap, name: &'static str, place: &str) -> Respons
 }
 
 fn download_headers(download: &Download, reach: Reach) -> HeaderMap {
-    let digest = format!("sha-256=:{}:", BASE64.encode(download.digest.as_bytes()));
+    let digest = digest_field::render(&download.digest);
     let (cache_control, vary) = match reach {
         Reach::Public => (PUBLIC_CACHE_CONTROL, None),
         Reach::Private => (CACHE_CONTROL, Some(HeaderValue::from_static("Authorization, Cookie"))),

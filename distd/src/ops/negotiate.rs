@@ -28,7 +28,8 @@ pub(crate) async fn negotiate(
         .db
         .read(move |connection| {
             db::apps::access(connection, &app)?.ok_or_else(|| OpError::AppNotFound(app.clone()))?;
-            let missing = missing(connection, &store, &app, &request.objects)?;
+            let mut missing = missing(connection, &store, &app, &request.objects)?;
+            missing.extend(of_new_size(connection, &app, &request.provisional)?);
             let refs = targets(connection, &app, &request.refs)?;
             let answer = Negotiated { refs, missing: offsets(&store, &app, &missing)? };
             check_space(&store, &missing, &answer.missing)?;
@@ -53,15 +54,16 @@ pub(crate) async fn negotiate(
 
 fn check(request: &NegotiateRequest) -> Result<(), OpError> {
     let invalid = |message: String| Err(OpError::RequestInvalid(message));
-    if request.objects.len() > limits::NEGOTIATED_OBJECTS {
-        let count = request.objects.len();
+    let count = request.objects.len() + request.provisional.len();
+    if count > limits::NEGOTIATED_OBJECTS {
         return invalid(format!("{count} objects in one negotiation, the limit is {}", limits::NEGOTIATED_OBJECTS));
     }
     let mut seen = HashSet::new();
-    if let Some(twice) = request.objects.iter().find(|object| !seen.insert(object.digest)) {
+    let all = || request.objects.iter().chain(&request.provisional);
+    if let Some(twice) = all().find(|object| !seen.insert(object.digest)) {
         return invalid(format!("{} is listed twice", twice.digest));
     }
-    match request.objects.iter().find(|object| object.size > limits::ARTIFACT_BYTES) {
+    match all().find(|object| object.size > limits::ARTIFACT_BYTES) {
         Some(object) => {
             invalid(format!("{} has {} bytes, the limit is {}", object.digest, object.size, limits::ARTIFACT_BYTES))
         }
@@ -95,6 +97,21 @@ pub(super) fn missing<'a>(
         }
     }
     Ok(missing)
+}
+
+/// Those of which the app cannot have the bytes, because it has none of that size.
+fn of_new_size(
+    connection: &Connection,
+    app: &AppSlug,
+    provisional: &[WantedObject],
+) -> Result<Vec<WantedObject>, OpError> {
+    let mut new = Vec::new();
+    for object in provisional {
+        if !db::objects::has_size(connection, app, object.size)? {
+            new.push(*object);
+        }
+    }
+    Ok(new)
 }
 
 /// Refuses a push that would not fit before a byte of it is sent.

@@ -51,6 +51,15 @@ pub(crate) struct Part {
     pub(crate) offset: u64,
     /// Whether the object ends with it.
     pub(crate) is_last: bool,
+    /// What the object is, where `digest` is a name that was made up before that was known. Only with the last part.
+    pub(crate) turns_out: Option<Digest>,
+}
+
+impl Part {
+    /// The digest that the whole object must have.
+    fn object(&self) -> Digest {
+        self.turns_out.unwrap_or(self.digest)
+    }
 }
 
 /// How far an object has got; `None` where the app did not negotiate it, or the caller may not publish to it.
@@ -237,14 +246,16 @@ fn write(mut upload: Upload, batch: &[Chunk]) -> Result<(Upload, Option<bool>), 
 }
 
 /// Makes the object durable under the partial's name, notes that the app has it, then gives it its own name. A crash in
-/// between leaves a whole partial, from which the next request continues without sending a byte again.
+/// between leaves a whole partial, from which the next request continues without sending a byte again; under a name that was
+/// made up, it is sent again.
 async fn finish(server: &Server, caller: Caller, part: &Part, upload: Upload) -> Result<Progress, OpError> {
     let size = upload.size_bytes();
-    let sealed = blocking(move || upload.seal()).await.map_err(refused)?;
+    let object = part.object();
+    let sealed = blocking(move || upload.seal_as(object)).await.map_err(refused)?;
     mark_received(server, caller, part, size, sealed.sums().clone()).await?;
     step("upload.received")?;
     blocking(move || sealed.publish()).await.map_err(refused)?;
-    tokio::spawn(inspect(server.clone(), part.digest));
+    tokio::spawn(inspect(server.clone(), object));
     Ok(Progress { offset: size, is_complete: true })
 }
 
@@ -278,7 +289,7 @@ async fn mark_received(
     size: u64,
     sums: BlockSums,
 ) -> Result<(), OpError> {
-    let (app, digest, at) = (part.app.clone(), part.digest, server.clock.now());
+    let (app, made_up, digest, at) = (part.app.clone(), part.digest, part.object(), server.clock.now());
     server
         .db
         .write(move |tx| {
@@ -287,6 +298,9 @@ async fn mark_received(
                 _ => db::care::set_sums(tx, &digest, &sums, at)?,
             }
             db::care::take_from_trash(tx, &digest)?;
+            if made_up != digest {
+                db::objects::rename_upload(tx, &app, &made_up, &digest)?;
+            }
             if !db::objects::mark_received(tx, &app, &digest, at)? {
                 return Ok(());
             }

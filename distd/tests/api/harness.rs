@@ -210,7 +210,7 @@ impl Client {
 
     pub(crate) async fn negotiate(&self, app: &str, objects: &[&[u8]]) -> Negotiated {
         let objects = objects.iter().map(|bytes| wanted(bytes)).collect();
-        let request = NegotiateRequest { objects, refs: Vec::new() };
+        let request = NegotiateRequest { objects, ..NegotiateRequest::default() };
         read(self.post(&paths::negotiate(&app.parse().unwrap()), &request).await).await
     }
 

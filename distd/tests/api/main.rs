@@ -32,6 +32,7 @@ mod oidc;
 mod openapi;
 mod pages;
 mod process;
+mod provisional;
 mod publish;
 mod refusals;
 mod revoke;

@@ -20,6 +20,10 @@ pub struct NegotiateRequest {
     /// The objects of the release, each once; at most 10,000.
     #[serde(default)]
     pub objects: Vec<WantedObject>,
+    /// Objects whose digest is not known yet, each under 64 hexadecimal digits that the client made up. They count
+    /// towards the 10,000.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provisional: Vec<WantedObject>,
     /// The refs that the push will move.
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
@@ -43,7 +47,8 @@ pub struct Negotiated {
     /// The refs asked about that exist.
     #[schema(value_type = BTreeMap<String, String>)]
     pub refs: BTreeMap<RefName, ReleaseId>,
-    /// The objects that this app lacks.
+    /// The objects that this app lacks. Of the provisional ones, those of whose size the app has none: the others it
+    /// may hold, which their digest will tell.
     pub missing: Vec<MissingObject>,
 }
 

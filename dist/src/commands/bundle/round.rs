@@ -117,7 +117,7 @@ impl Import<'_> {
         let names: Vec<RefName> = releases.chain(about.channels.keys().cloned().map(RefName::Channel)).collect();
         let mut refs = BTreeMap::new();
         for names in names.chunks(REFS) {
-            let request = NegotiateRequest { objects: Vec::new(), refs: names.to_vec() };
+            let request = NegotiateRequest { refs: names.to_vec(), ..NegotiateRequest::default() };
             refs.extend(self.negotiate(&request).await?.refs);
         }
         Ok(refs)
@@ -160,7 +160,7 @@ impl Import<'_> {
         let artifacts: Vec<WantedObject> = artifacts.copied().collect();
         let mut missing = Vec::new();
         for objects in artifacts.chunks(limits::NEGOTIATED_OBJECTS) {
-            let request = NegotiateRequest { objects: objects.to_vec(), refs: Vec::new() };
+            let request = NegotiateRequest { objects: objects.to_vec(), ..NegotiateRequest::default() };
             missing.extend(self.negotiate(&request).await?.missing);
         }
         Ok(missing)
@@ -198,6 +198,7 @@ impl Import<'_> {
         })?;
         let bar = self.terminal.bar(&object.name, object.size_bytes, missing.offset);
         let upload = Upload {
+            turns_out: None,
             client: self.client,
             app: &self.about().app,
             object: &object,
