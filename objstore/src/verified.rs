@@ -64,33 +64,34 @@ impl VerifiedReader {
     }
 
     /// The bytes of `range`, which must be within the object. Reads whole blocks: ranges that begin and end at multiples of
-    /// [`BLOCK_BYTES`] cost least. Returns what was read and where in it the range is.
+    /// [`BLOCK_BYTES`] cost least. Returns `buffer` with what was read in place of what it had, and where in it the range is.
     ///
     /// # Errors
     ///
     /// With a [`BadBlock`] inside and of kind [`io::ErrorKind::InvalidData`] when a block is not what was written, and nothing
     /// of it is returned; else when the disk fails.
-    pub fn read_range(&self, range: Range<u64>) -> io::Result<(Vec<u8>, Range<usize>)> {
+    pub fn read_range(&self, range: Range<u64>, mut buffer: Vec<u8>) -> io::Result<(Vec<u8>, Range<usize>)> {
         match &self.0 {
             Held::Whole(bytes) => {
                 let range = narrow(range.start)?..narrow(range.end)?;
-                Ok((bytes.get(range.clone()).ok_or(io::ErrorKind::InvalidInput)?.to_vec(), 0..range.len()))
+                buffer.clear();
+                buffer.extend_from_slice(bytes.get(range.clone()).ok_or(io::ErrorKind::InvalidInput)?);
+                Ok((buffer, 0..range.len()))
             }
-            Held::Blocks { digest, reader, sums } => read_blocks(*digest, reader, sums, range),
+            Held::Blocks { digest, reader, sums } => read_blocks((*digest, reader, sums), range, buffer),
         }
     }
 }
 
 fn read_blocks(
-    digest: Digest,
-    reader: &ObjectReader,
-    sums: &BlockSums,
+    (digest, reader, sums): (Digest, &ObjectReader, &BlockSums),
     range: Range<u64>,
+    mut bytes: Vec<u8>,
 ) -> io::Result<(Vec<u8>, Range<usize>)> {
     let start = range.start - range.start % BLOCK_BYTES;
     let end = range.end.next_multiple_of(BLOCK_BYTES).min(reader.len());
     let bad = |at| io::Error::new(io::ErrorKind::InvalidData, BadBlock { digest, at });
-    let mut bytes = vec![0; narrow(end - start)?];
+    bytes.resize(narrow(end - start)?, 0);
     fill(reader, start, &mut bytes).map_err(|error| match error.kind() {
         // It was cut off after it was opened.
         io::ErrorKind::UnexpectedEof => bad(start),

@@ -40,7 +40,7 @@ fn a_range_is_returned_where_its_blocks_are_whole_and_refused_where_one_is_not()
 
     let check = |range: std::ops::Range<u64>, expect: Result<(), u64>| {
         let reader = t.store.read_verified(&digest, Some(sums.clone())).unwrap();
-        let read = reader.read_range(range.clone());
+        let read = reader.read_range(range.clone(), vec![9; 3]);
         let found = read.map_err(|error| error.get_ref().unwrap().downcast_ref::<BadBlock>().unwrap().at);
         let found = found.map(|(bytes, part)| {
             let (start, end) = (usize::try_from(range.start).unwrap(), usize::try_from(range.end).unwrap());
@@ -69,7 +69,7 @@ fn a_range_is_returned_where_its_blocks_are_whole_and_refused_where_one_is_not()
 fn a_small_object_is_verified_when_it_is_opened() {
     let t = TestStore::new();
     let digest = t.store.put(b"a few bytes").unwrap().digest;
-    let (bytes, part) = t.store.read_verified(&digest, None).unwrap().read_range(2..5).unwrap();
+    let (bytes, part) = t.store.read_verified(&digest, None).unwrap().read_range(2..5, vec![9; 3]).unwrap();
     assert_eq!(&bytes[part], b"few");
     overwrite(&t.object(&digest), b"a fEw bytes");
     assert!(matches!(t.store.read_verified(&digest, None), Err(ReadError::Damaged { .. })));

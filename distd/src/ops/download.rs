@@ -13,6 +13,7 @@ use super::view::View;
 use super::{Caller, OpError, care};
 use crate::Server;
 use crate::blocking::blocking;
+use crate::buffers;
 use crate::db;
 
 /// The media type of a release's manifest, and of no artifact.
@@ -48,12 +49,12 @@ impl Content {
     /// Those of a range within them. Where they are not what was written, none are returned, and the object is looked at.
     pub(crate) async fn read(&self, range: Range<u64>) -> io::Result<Bytes> {
         let reader = Arc::clone(&self.reader);
-        let read = blocking(move || reader.read_range(range)).await;
+        let read = blocking(move || reader.read_range(range, buffers::take())).await;
         if let Some(BadBlock { digest, .. }) = read.as_ref().err().and_then(bad_block) {
             tokio::spawn(care::examine(self.server.clone(), *digest));
         }
         let (bytes, part) = read?;
-        Ok(Bytes::from(bytes).slice(part))
+        Ok(buffers::lend(bytes).slice(part))
     }
 }
 

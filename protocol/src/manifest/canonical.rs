@@ -46,6 +46,14 @@ impl ReleaseManifest {
         }
     }
 
+    /// Reads a manifest from bytes that [`ReleaseManifest::parse`] has read before: those of an object whose id is right.
+    ///
+    /// # Errors
+    /// When the bytes are no manifest.
+    pub fn parse_again(bytes: &[u8]) -> Result<Self, ReadManifestError> {
+        Ok(serde_json::from_slice(bytes)?)
+    }
+
     /// The canonical bytes: what is stored, hashed and sent.
     ///
     /// # Panics

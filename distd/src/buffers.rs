@@ -1,0 +1,38 @@
+//! Buffers that are used again. One fresh from the system has to be mapped and zeroed page by page, which takes about as long as
+//! to fill it from the page cache.
+
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+
+/// How many wait for their next use. With those of chunks of an object, 16 MiB at most.
+const MAX_WAITING: usize = 32;
+
+static WAITING: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+/// A buffer with whatever was in it before.
+pub(crate) fn take() -> Vec<u8> {
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+}
+
+/// The bytes of a buffer, which waits for its next use once they are done with.
+pub(crate) fn lend(buffer: Vec<u8>) -> Bytes {
+    Bytes::from_owner(Lent(buffer))
+}
+
+struct Lent(Vec<u8>);
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() < MAX_WAITING {
+            waiting.push(std::mem::take(&mut self.0));
+        }
+    }
+}
