@@ -35,7 +35,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
 
 use self::programs::Programs;
-use crate::workspace;
+use crate::workspace::{self, Profile};
 
 /// What `cargo xtask bench` is told.
 #[derive(Args, Debug)]
@@ -105,6 +105,15 @@ pub fn run(options: &Options) -> Result<()> {
         Bench::Serve(options) => serve::run(options, programs),
         Bench::Soak(options) => soak::run(options, programs),
     }
+}
+
+/// The short form of `cargo xtask bench soak`, for the tests: 50 downloading and 8 pushing clients beside gc and fsck.
+///
+/// # Errors
+/// When a client fails, the memory grows or the store is not whole after it.
+pub fn soak(profile: Profile) -> Result<()> {
+    interrupt::end_servers_with_this()?;
+    soak::run_short(&workspace::build(profile)?)
 }
 
 /// Runs something and says how many seconds it took.

@@ -9,7 +9,7 @@ use std::{process::Command, time::Instant};
 use anyhow::{Context, Result};
 
 use crate::{
-    browser, conform, demo, fixtures, process, proxies, tidy,
+    bench, browser, conform, demo, fixtures, process, proxies, tidy,
     tools::{self, FIND, FORMATS, NPM, OPENSSL, PIP, SHA256SUM, SQLITE3, STRACE},
     workspace::{self, Profile},
 };
@@ -34,6 +34,7 @@ const STEPS: &[Step] = &[
     Step { name: "demo", run: tell_the_demo },
     Step { name: "the API and its description", run: hold_to_the_description },
     Step { name: "nginx and Caddy", run: go_through_proxies },
+    Step { name: "two minutes of load", run: hold_under_load },
     Step { name: "tests", run: run_tests },
 ];
 
@@ -110,6 +111,10 @@ fn hold_to_the_description() -> Result<()> {
 
 fn go_through_proxies() -> Result<()> {
     proxies::run(&proxies::Options::default(), Profile::Test)
+}
+
+fn hold_under_load() -> Result<()> {
+    bench::soak(Profile::Test)
 }
 
 fn run_tests() -> Result<()> {

@@ -23,7 +23,7 @@ use crate::{
     client::Client,
     manifest::{Entry, Manifest},
     server::Server,
-    workspace::Profile,
+    workspace::{Binaries, Profile},
 };
 
 /// What `cargo xtask bench soak` is told.
@@ -115,12 +115,32 @@ fn is_odd(part: f64) -> bool {
     part.rem_euclid(2.0) >= 1.0
 }
 
+/// As long as a test may take: a minute beside gc and fsck, and a minute without.
+const SHORT: Options = Options {
+    seconds: 120,
+    downloading: 50,
+    pushing: 8,
+    download_mib: 8,
+    push_kib: 1024,
+    push_every: 1,
+    care: true,
+    json: false,
+};
+
 pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
-    let binaries = programs.find(Profile::Release)?;
+    hold(options, &programs.find(Profile::Release)?)
+}
+
+/// The short form of a soak.
+pub(super) fn run_short(binaries: &Binaries) -> Result<()> {
+    hold(&SHORT, binaries)
+}
+
+fn hold(options: &Options, binaries: &Binaries) -> Result<()> {
     let folder = tempfile::tempdir_in(super::folder()?).context("cannot create a folder")?;
     let data = folder.path().join("data");
     let mut server = Server::start(&binaries.distd, &data)?;
-    let client = Client::new(&binaries, &server, &data)?;
+    let client = Client::new(binaries, &server, &data)?;
     let download = prepare(&client, folder.path(), options)?;
     let shared = Shared {
         begun: Instant::now(),
@@ -147,6 +167,7 @@ pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
     });
     let ended = server.try_wait()?;
     ensure!(ended.is_none(), "{:#}", server.quote_log("the server ended"));
+    client.run(["fsck"]).context("the store is not whole any more")?;
     server.stop()?;
     report::finish(&shared, options)
 }
