@@ -1,11 +1,12 @@
 //! Buffers that are used again. One fresh from the system has to be mapped and zeroed page by page, which takes about as long as
 //! to fill it from the page cache.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
-/// How many wait for their next use. With those of chunks of an object, 16 MiB at most.
+/// How many wait for their next use. With those of blocks of an object, 8 MiB at most.
 const MAX_WAITING: usize = 32;
 
 static WAITING: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
@@ -15,9 +16,9 @@ pub(crate) fn take() -> Vec<u8> {
     WAITING.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
 }
 
-/// The bytes of a buffer, which waits for its next use once they are done with.
-pub(crate) fn lend(buffer: Vec<u8>) -> Bytes {
-    Bytes::from_owner(Lent(buffer))
+/// A part of a buffer, which waits for its next use once that is done with.
+pub(crate) fn lend(buffer: Vec<u8>, part: Range<usize>) -> Bytes {
+    Bytes::from_owner(Lent(buffer)).slice(part)
 }
 
 struct Lent(Vec<u8>);

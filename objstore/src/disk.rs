@@ -99,6 +99,35 @@ pub(crate) fn read_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<us
     std::os::unix::fs::FileExt::read_at(file, buf, offset)
 }
 
+/// Reads at `offset` what the page cache has, and never waits for the disk: `None` where it would, or where the system cannot
+/// tell.
+#[cfg(target_os = "linux")]
+pub(crate) fn read_cached_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<Option<usize>> {
+    use rustix::io::{Errno, ReadWriteFlags};
+    faults::step("object.read")?;
+    match rustix::io::preadv2(file, &mut [io::IoSliceMut::new(buf)], offset, ReadWriteFlags::NOWAIT) {
+        Ok(count) => Ok(Some(count)),
+        // As the last two, file systems and kernels answer that do not know the flag.
+        Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn read_cached_at(_file: &File, _offset: u64, _buf: &mut [u8]) -> io::Result<Option<usize>> {
+    Ok(None)
+}
+
+/// Asks the kernel to read `range` now, without waiting: it is wanted soon. A hint: nothing depends on it.
+#[cfg(target_os = "linux")]
+pub(crate) fn start_reading(file: &File, range: Range<u64>) {
+    let length = std::num::NonZeroU64::new(range.end - range.start);
+    let _ = rustix::fs::fadvise(file, range.start, length, rustix::fs::Advice::WillNeed);
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn start_reading(_file: &File, _range: Range<u64>) {}
+
 /// Reads at `offset`. Moves the file's own position.
 #[cfg(windows)]
 pub(crate) fn read_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<usize> {

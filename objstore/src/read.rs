@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
+    ops::Range,
     path::PathBuf,
 };
 
@@ -138,6 +139,16 @@ impl ObjectReader {
     /// When the disk fails.
     pub fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         disk::read_at(&self.file, offset, buf)
+    }
+
+    /// The same, from memory alone: `None` where it would have to wait for the disk.
+    pub(crate) fn read_cached_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<Option<usize>> {
+        disk::read_cached_at(&self.file, offset, buf)
+    }
+
+    /// Has the disk begin with what is wanted soon.
+    pub(crate) fn start_reading(&self, range: Range<u64>) {
+        disk::start_reading(&self.file, range);
     }
 }
 

@@ -13,8 +13,18 @@ enum Held {
     /// A small object, read and verified when it was opened.
     Whole(Vec<u8>),
     /// A larger one, verified block by block.
-    Blocks { digest: Digest, reader: ObjectReader, sums: BlockSums },
+    Blocks(Blocks),
 }
+
+#[derive(Debug)]
+struct Blocks {
+    digest: Digest,
+    reader: ObjectReader,
+    sums: BlockSums,
+}
+
+/// How much more the disk is to read where it had to be waited for, in bytes.
+const AHEAD_BYTES: u64 = 8 * BLOCK_BYTES;
 
 /// Bytes that are not what was written: the disk is damaged, or the checksums are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +53,7 @@ impl Store {
                 Err(ReadError::WrongSize { digest: *digest, size_bytes, expected: sums.size_bytes() })
             }
             _ if size_bytes <= BLOCK_BYTES => Ok(VerifiedReader(Held::Whole(self.read_to_vec(digest, BLOCK_BYTES)?))),
-            Some(sums) => Ok(VerifiedReader(Held::Blocks { digest: *digest, reader, sums })),
+            Some(sums) => Ok(VerifiedReader(Held::Blocks(Blocks { digest: *digest, reader, sums }))),
             None => Err(ReadError::NoSums { digest: *digest }),
         }
     }
@@ -54,7 +64,7 @@ impl VerifiedReader {
     pub fn len(&self) -> u64 {
         match &self.0 {
             Held::Whole(bytes) => bytes.len() as u64,
-            Held::Blocks { reader, .. } => reader.len(),
+            Held::Blocks(blocks) => blocks.reader.len(),
         }
     }
 
@@ -64,58 +74,100 @@ impl VerifiedReader {
     }
 
     /// The bytes of `range`, which must be within the object. Reads whole blocks: ranges that begin and end at multiples of
-    /// [`BLOCK_BYTES`] cost least. Returns `buffer` with what was read in place of what it had, and where in it the range is.
+    /// [`BLOCK_BYTES`] cost least. What was read takes the place of what `buffer` had; returns where in it the range is.
     ///
     /// # Errors
     ///
-    /// With a [`BadBlock`] inside and of kind [`io::ErrorKind::InvalidData`] when a block is not what was written, and nothing
-    /// of it is returned; else when the disk fails.
-    pub fn read_range(&self, range: Range<u64>, mut buffer: Vec<u8>) -> io::Result<(Vec<u8>, Range<usize>)> {
+    /// With a [`BadBlock`] inside and of kind [`io::ErrorKind::InvalidData`] when a block is not what was written; else when the
+    /// disk fails. What is in `buffer` then is not to be used.
+    pub fn read_range(&self, range: Range<u64>, buffer: &mut Vec<u8>) -> io::Result<Range<usize>> {
         match &self.0 {
-            Held::Whole(bytes) => {
-                let range = narrow(range.start)?..narrow(range.end)?;
-                buffer.clear();
-                buffer.extend_from_slice(bytes.get(range.clone()).ok_or(io::ErrorKind::InvalidInput)?);
-                Ok((buffer, 0..range.len()))
+            Held::Whole(bytes) => copy(bytes, &range, buffer),
+            Held::Blocks(blocks) => blocks.read(&range, buffer),
+        }
+    }
+
+    /// The same, from memory alone and so without waiting: `None` where some of it would have to come from the disk.
+    ///
+    /// # Errors
+    ///
+    /// As [`VerifiedReader::read_range`].
+    pub fn read_cached(&self, range: Range<u64>, buffer: &mut Vec<u8>) -> io::Result<Option<Range<usize>>> {
+        match &self.0 {
+            Held::Whole(bytes) => copy(bytes, &range, buffer).map(Some),
+            Held::Blocks(blocks) => blocks.read_cached(&range, buffer),
+        }
+    }
+}
+
+fn copy(bytes: &[u8], range: &Range<u64>, buffer: &mut Vec<u8>) -> io::Result<Range<usize>> {
+    let part = bytes.get(narrow(range.start)?..narrow(range.end)?).ok_or(io::ErrorKind::InvalidInput)?;
+    buffer.clear();
+    buffer.extend_from_slice(part);
+    Ok(0..part.len())
+}
+
+impl Blocks {
+    fn read(&self, range: &Range<u64>, buffer: &mut Vec<u8>) -> io::Result<Range<usize>> {
+        let whole = self.around(range);
+        self.reader.start_reading(whole.end..(whole.end + AHEAD_BYTES).min(self.reader.len()));
+        buffer.resize(narrow(whole.end - whole.start)?, 0);
+        let filled = fill(buffer, |at, rest| self.reader.read_at(whole.start + at, rest).map(Some));
+        self.verify(&whole, filled.map(|_| ()), buffer)?;
+        part_of(&whole, range)
+    }
+
+    fn read_cached(&self, range: &Range<u64>, buffer: &mut Vec<u8>) -> io::Result<Option<Range<usize>>> {
+        let whole = self.around(range);
+        buffer.resize(narrow(whole.end - whole.start)?, 0);
+        match fill(buffer, |at, rest| self.reader.read_cached_at(whole.start + at, rest)) {
+            Ok(false) => Ok(None),
+            filled => {
+                self.verify(&whole, filled.map(|_| ()), buffer)?;
+                part_of(&whole, range).map(Some)
             }
-            Held::Blocks { digest, reader, sums } => read_blocks((*digest, reader, sums), range, buffer),
         }
+    }
+
+    /// The whole blocks that a range is in.
+    fn around(&self, range: &Range<u64>) -> Range<u64> {
+        let end = range.end.next_multiple_of(BLOCK_BYTES).min(self.reader.len());
+        range.start - range.start % BLOCK_BYTES..end
+    }
+
+    fn verify(&self, whole: &Range<u64>, filled: io::Result<()>, bytes: &[u8]) -> io::Result<()> {
+        let bad = |at| io::Error::new(io::ErrorKind::InvalidData, BadBlock { digest: self.digest, at });
+        filled.map_err(|error| match error.kind() {
+            // It was cut off after it was opened.
+            io::ErrorKind::UnexpectedEof => bad(whole.start),
+            _ => error,
+        })?;
+        for (number, block) in (whole.start / BLOCK_BYTES..).zip(bytes.chunks(narrow(BLOCK_BYTES)?)) {
+            if !self.sums.fits(number, block) {
+                return Err(bad(number * BLOCK_BYTES));
+            }
+        }
+        Ok(())
     }
 }
 
-fn read_blocks(
-    (digest, reader, sums): (Digest, &ObjectReader, &BlockSums),
-    range: Range<u64>,
-    mut bytes: Vec<u8>,
-) -> io::Result<(Vec<u8>, Range<usize>)> {
-    let start = range.start - range.start % BLOCK_BYTES;
-    let end = range.end.next_multiple_of(BLOCK_BYTES).min(reader.len());
-    let bad = |at| io::Error::new(io::ErrorKind::InvalidData, BadBlock { digest, at });
-    bytes.resize(narrow(end - start)?, 0);
-    fill(reader, start, &mut bytes).map_err(|error| match error.kind() {
-        // It was cut off after it was opened.
-        io::ErrorKind::UnexpectedEof => bad(start),
-        _ => error,
-    })?;
-    for (number, block) in (start / BLOCK_BYTES..).zip(bytes.chunks(narrow(BLOCK_BYTES)?)) {
-        if !sums.fits(number, block) {
-            return Err(bad(number * BLOCK_BYTES));
-        }
-    }
-    Ok((bytes, narrow(range.start - start)?..narrow(range.end - start)?))
+fn part_of(whole: &Range<u64>, range: &Range<u64>) -> io::Result<Range<usize>> {
+    Ok(narrow(range.start - whole.start)?..narrow(range.end - whole.start)?)
 }
 
-fn fill(reader: &ObjectReader, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+/// Fills `bytes` with what `take` gives for each place in them; `false` where that is nothing yet.
+fn fill(bytes: &mut [u8], take: impl Fn(u64, &mut [u8]) -> io::Result<Option<usize>>) -> io::Result<bool> {
     let mut filled = 0;
     while filled < bytes.len() {
-        match reader.read_at(at + filled as u64, &mut bytes[filled..]) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(count) => filled += count,
+        match take(filled as u64, &mut bytes[filled..]) {
+            Ok(None) => return Ok(false),
+            Ok(Some(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(Some(count)) => filled += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn narrow(bytes: u64) -> io::Result<usize> {

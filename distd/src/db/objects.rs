@@ -22,7 +22,8 @@ const PUBLISHED: &str = "SELECT filename, kind FROM artifacts INDEXED BY artifac
 const HOLDERS: &str =
     "SELECT DISTINCT release FROM artifacts INDEXED BY artifacts_by_object WHERE app = ?1 AND sha256 = ?2";
 
-const HAS_SIZE: &str = "SELECT EXISTS (SELECT 1 FROM artifacts INDEXED BY artifacts_by_size WHERE app = ?1 AND size = ?2)
+const HAS_SIZE: &str =
+    "SELECT EXISTS (SELECT 1 FROM artifacts INDEXED BY artifacts_by_size WHERE app = ?1 AND size = ?2)
      OR EXISTS (SELECT 1 FROM uploads WHERE app = ?1 AND size = ?2 AND received_at IS NOT NULL)";
 
 /// Whether a published release or a staged part of the app holds this object, or the app has received it whole.

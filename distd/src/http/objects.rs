@@ -47,7 +47,7 @@ pub(super) async fn download(
 ) -> Result<Response, ApiError> {
     let download = ops::download::open(&server, caller, app, digest).await?;
     let delivery = Delivery { server: &server, method: Method::GET, headers: &headers, reach: Reach::Private };
-    Ok(deliver(&delivery, download))
+    Ok(deliver(&delivery, download).await)
 }
 
 /// The headers of the download; for an object that no release holds yet, how far its upload has got.
@@ -66,7 +66,7 @@ pub(super) async fn head(
     match ops::download::open(&server, caller.clone(), app.clone(), digest).await {
         Ok(download) => {
             let delivery = Delivery { server: &server, method: Method::HEAD, headers: &headers, reach: Reach::Private };
-            Ok(deliver(&delivery, download))
+            Ok(deliver(&delivery, download).await)
         }
         Err(OpError::ObjectNotFound { .. }) => {
             match ops::upload::progress(&server, &caller, app.clone(), digest).await? {
@@ -143,13 +143,19 @@ pub(crate) struct Delivery<'a> {
     pub(crate) reach: Reach,
 }
 
-/// What a request for an object gets. An artifact that is sent from its first byte on counts as downloaded.
-pub(crate) fn deliver(delivery: &Delivery<'_>, download: Download) -> Response {
+/// What a request for an object gets. An artifact that is sent from its first byte on counts as downloaded. Where not even the
+/// first of the bytes are what was written, that is an error with a code; further on it can only end the body.
+pub(crate) async fn deliver(delivery: &Delivery<'_>, download: Download) -> Response {
     let len = download.content.len();
     let mut headers = download_headers(&download, delivery.reach);
     let etag = headers[header::ETAG].clone();
     let asked = wanted(delivery.headers, &etag, len);
     let is_head = delivery.method == Method::HEAD;
+    if let Some(first) = first_byte(&asked).filter(|_| !is_head)
+        && let Err(error) = download.check(first).await
+    {
+        return ApiError::from(error).into_response();
+    }
     if !is_head && download.is_artifact() && begins_at_first_byte(&asked) {
         counts::note(delivery.server, &download.app, &download.digest);
     }
@@ -182,11 +188,15 @@ pub(crate) fn deliver(delivery: &Delivery<'_>, download: Download) -> Response {
 
 /// What resumes a download goes on with one that was counted.
 fn begins_at_first_byte(asked: &Wanted) -> bool {
+    first_byte(asked) == Some(0)
+}
+
+fn first_byte(asked: &Wanted) -> Option<u64> {
     match asked {
-        Wanted::Whole => true,
-        Wanted::Part(range) => range.start == 0,
-        Wanted::Parts(parts) => parts.first().is_some_and(|range| range.start == 0),
-        Wanted::Nothing | Wanted::NotModified => false,
+        Wanted::Whole => Some(0),
+        Wanted::Part(range) => Some(range.start),
+        Wanted::Parts(parts) => parts.first().map(|range| range.start),
+        Wanted::Nothing | Wanted::NotModified => None,
     }
 }
 

@@ -48,13 +48,19 @@ impl Content {
 
     /// Those of a range within them. Where they are not what was written, none are returned, and the object is looked at.
     pub(crate) async fn read(&self, range: Range<u64>) -> io::Result<Bytes> {
-        let reader = Arc::clone(&self.reader);
-        let read = blocking(move || reader.read_range(range, buffers::take())).await;
+        let mut buffer = buffers::take();
+        // What is in memory takes no longer than to ask another thread for it.
+        let read = if let Some(read) = self.reader.read_cached(range.clone(), &mut buffer).transpose() {
+            read.map(|part| (buffer, part))
+        } else {
+            let reader = Arc::clone(&self.reader);
+            blocking(move || reader.read_range(range, &mut buffer).map(|part| (buffer, part))).await
+        };
         if let Some(BadBlock { digest, .. }) = read.as_ref().err().and_then(bad_block) {
             tokio::spawn(care::examine(self.server.clone(), *digest));
         }
-        let (bytes, part) = read?;
-        Ok(buffers::lend(bytes).slice(part))
+        let (buffer, part) = read?;
+        Ok(buffers::lend(buffer, part))
     }
 }
 
@@ -153,6 +159,15 @@ fn gone(connection: &Connection, app: &AppSlug, digest: &Digest) -> Result<Optio
 }
 
 impl Download {
+    /// Fails unless the block that a byte is in is what was written.
+    pub(crate) async fn check(&self, first: u64) -> Result<(), OpError> {
+        let range = first..(first + 1).min(self.content.len());
+        self.content.read(range).await.map(drop).map_err(|error| match bad_block(&error) {
+            Some(BadBlock { digest, .. }) => OpError::ObjectDamaged { digest: *digest },
+            None => OpError::storage("reading an object")(error.into()),
+        })
+    }
+
     /// Whether it is an artifact, rather than the manifest of a release.
     pub(crate) fn is_artifact(&self) -> bool {
         self.media_type != MANIFEST

@@ -85,7 +85,7 @@ pub(super) async fn artifact(
     };
     match opened {
         Ok((download, reach)) => {
-            deliver(&Delivery { server: &server, method, headers: &reader.headers, reach }, download)
+            deliver(&Delivery { server: &server, method, headers: &reader.headers, reach }, download).await
         }
         Err(error) => page::problem(&reader, visitor.session.as_ref(), &error),
     }
@@ -110,6 +110,7 @@ pub(super) async fn fetched(
     match fetch::redeem(&server, &file).await {
         Ok(Fetched::Bytes(download)) => {
             deliver(&Delivery { server: &server, method, headers: &reader.headers, reach: Reach::Private }, *download)
+                .await
         }
         Ok(Fetched::Manifest(bytes)) => small("text/xml", "no-store", bytes),
         Ok(Fetched::Icon(bytes)) => small("image/png", "private, max-age=3600", bytes),

@@ -1,6 +1,6 @@
 //! Objects that are sent before their digest is known, under a name that was made up.
 
-use protocol::api::{AuditPage, Negotiated, NegotiateRequest, WantedObject};
+use protocol::api::{AuditPage, NegotiateRequest, Negotiated, WantedObject};
 use protocol::{Digest, ErrorCode, digest_field, paths};
 use reqwest::{Method, Response, StatusCode};
 
@@ -45,7 +45,10 @@ async fn an_object_is_named_at_its_end() {
     admin.patch("acme", &made_up(), 100_000, false, &bytes[100_000..]).await;
 
     let answer = name(&admin, bytes.len(), &digest_field::render(&digest)).await;
-    assert_eq!((answer.status(), answer.headers()["upload-complete"].to_str().unwrap()), (StatusCode::NO_CONTENT, "?1"));
+    assert_eq!(
+        (answer.status(), answer.headers()["upload-complete"].to_str().unwrap()),
+        (StatusCode::NO_CONTENT, "?1")
+    );
     assert!(admin.negotiate("acme", &[&bytes]).await.missing.is_empty());
     assert_eq!(server.objects(), [digest.to_string()]);
     let audit: AuditPage = read(admin.get(paths::AUDIT).await).await;
