@@ -112,7 +112,6 @@ pub fn run(options: &Options) -> Result<()> {
 /// # Errors
 /// When a client fails, the memory grows or the store is not whole after it.
 pub fn soak(profile: Profile) -> Result<()> {
-    interrupt::end_servers_with_this()?;
     soak::run_short(&workspace::build(profile)?)
 }
 
