@@ -6,6 +6,7 @@ mod doctor;
 mod log;
 mod mail;
 mod man;
+mod mirror;
 mod serve;
 
 use std::ffi::OsString;
@@ -63,6 +64,7 @@ enum Command {
     Gc(care::Gc),
     Backup(care::Backup),
     Restore(care::Restore),
+    Mirror(mirror::Mirror),
     Man(man::Man),
     /// Print the OpenAPI 3.1 document of the API.
     Openapi,
@@ -141,6 +143,14 @@ struct CreateArgs {
     json: bool,
 }
 
+/// The variable that holds the token for another server, which something is taken from.
+const FROM_TOKEN: &str = "DISTD_FROM_TOKEN";
+
+/// The token for another server.
+fn from_token() -> Option<String> {
+    std::env::var(FROM_TOKEN).ok().filter(|token| !token.is_empty())
+}
+
 /// `12h`, `30d`, `8w`; a day is 24 hours.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let span: Span = text.parse().map_err(|error| format!("{error}"))?;
@@ -196,6 +206,7 @@ impl Cli {
             Command::Fsck(fsck) => return Ok(fsck.run()),
             Command::Backup(backup) => return backup.run(),
             Command::Restore(restore) => return restore.run(),
+            Command::Mirror(mirror) => return mirror.run(),
             Command::Gc(gc) => gc.run(),
             Command::Serve(serve) => serve.run(),
             Command::Config(config) => config.run(),

@@ -231,6 +231,8 @@ codes! {
     Conflict {
         /// The app exists already.
         AppExists = "app_exists",
+        /// The app is a mirror: it changes where it is a mirror of, and not here.
+        AppIsMirror = "app_is_mirror",
         /// The release name is taken by other content.
         ReleaseExists = "release_exists",
         /// A ref is not where the request expected it.

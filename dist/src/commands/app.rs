@@ -138,13 +138,18 @@ fn audience(access: Access) -> &'static str {
 }
 
 fn render(look: &Look, app: &App) -> String {
-    let facts = [
+    let mut facts = vec![
         ("app", app.slug.to_string()),
         ("name", app.name.clone()),
         ("access", app.access.as_str().to_owned()),
         ("releases", app.releases.to_string()),
         ("created", format!("{} by {}", look.when(app.created_at), app.created_by)),
     ];
+    if let Some(mirror) = &app.mirror {
+        let updated =
+            mirror.updated_at.map_or_else(|| "not yet equal".to_owned(), |at| format!("equal {}", look.when(at)));
+        facts.push(("mirror of", format!("{}, {updated}", mirror.source)));
+    }
     key_values(look, &facts)
 }
 

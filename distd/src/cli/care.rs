@@ -13,7 +13,7 @@ use objstore::{CopyMethod, DirLock, LockError, Options, Store};
 use protocol::ByteSize;
 use protocol::api::{CheckEvent, CheckReport, Finding, FindingLevel, GcReport};
 
-use super::{Data, eprint, parse_duration, print};
+use super::{Data, eprint, from_token, parse_duration, print};
 use crate::Clock;
 use crate::db::Database;
 use crate::ops::Caller;
@@ -22,12 +22,10 @@ use crate::ops::care::gc::{self, Ground, Uploads};
 use crate::ops::care::repair::{self, Source};
 use crate::ops::care::schedule::{Backups, Schedule};
 use crate::ops::care::{self, Policy, backup, check};
+use crate::ops::remote::Remote;
 
 /// Where `fsck` keeps how far it got.
 const POSITION: &str = "fsck.position";
-
-/// The token for the server that `--from` names.
-const FROM_TOKEN: &str = "DISTD_FROM_TOKEN";
 
 /// Exit codes of `fsck`: as of other programs of that name.
 const FOUND: u8 = 1;
@@ -218,8 +216,7 @@ impl Fsck {
 
 fn parse_source(text: &str) -> Result<Source> {
     if text.starts_with("http://") || text.starts_with("https://") {
-        let token = std::env::var(FROM_TOKEN).ok().filter(|token| !token.is_empty());
-        return Ok(Source::Server { url: text.parse()?, token });
+        return Ok(Source::Server(Remote::new(text.parse()?, from_token())?));
     }
     let directory = PathBuf::from(text);
     anyhow::ensure!(directory.join("objects").is_dir(), "{text} has no folder objects");

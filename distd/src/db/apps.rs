@@ -6,9 +6,11 @@ use protocol::{AppRules, AppSlug};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::convert::{DbResult, corrupt, parse, parse_json, time, unsigned};
+use super::mirrors;
 
 const SELECT: &str = "SELECT slug, name, access, created_at, created_by,
-    (SELECT count(*) FROM releases WHERE releases.app = apps.slug) AS releases FROM apps";
+    (SELECT count(*) FROM releases WHERE releases.app = apps.slug) AS releases,
+    mirrors.source, mirrors.since, mirrors.updated_at FROM apps LEFT JOIN mirrors ON mirrors.app = apps.slug";
 
 /// Adds an app; `false` where the slug is taken.
 pub(crate) fn insert(
@@ -74,5 +76,6 @@ fn read(row: &Row<'_>) -> DbResult<App> {
         created_at: parse(row, "created_at")?,
         created_by: row.get("created_by")?,
         releases: unsigned(row, "releases")?,
+        mirror: mirrors::read_joined(row)?,
     })
 }

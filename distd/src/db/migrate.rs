@@ -15,6 +15,7 @@ const STEPS: &[&[&str]] = &[
     &[include_str!("care_state.sql")],
     &[include_str!("console.sql")],
     &[include_str!("sizes.sql")],
+    &[include_str!("mirrors.sql")],
 ];
 
 /// Why the tables cannot be brought to this version.

@@ -13,6 +13,7 @@ pub(crate) mod downloads;
 pub(crate) mod gauges;
 pub(crate) mod links;
 mod migrate;
+pub(crate) mod mirrors;
 pub(crate) mod objects;
 pub(crate) mod pins;
 #[cfg(test)]

@@ -183,6 +183,7 @@ fn classify(error: &OpError) -> (StatusCode, ErrorCode) {
         OpError::LinkNotAllowed { .. } => (Status::FORBIDDEN, Code::LinkNotAllowed),
         OpError::ReportNotFound(_) => (Status::NOT_FOUND, Code::ReportNotFound),
         OpError::AppExists(_) => (Status::CONFLICT, Code::AppExists),
+        OpError::AppIsMirror { .. } => (Status::CONFLICT, Code::AppIsMirror),
         OpError::RevisionAmbiguous { .. } => (Status::CONFLICT, Code::RevisionAmbiguous),
         OpError::ObjectNotNegotiated { .. } => (Status::CONFLICT, Code::ObjectNotNegotiated),
         OpError::ObjectMissing { .. } => (Status::CONFLICT, Code::ObjectMissing),
@@ -238,6 +239,7 @@ fn hint(error: &OpError) -> Option<String> {
         OpError::TooManyAttempts { seconds } => Some(format!("send a token that works, or wait {seconds} s")),
         OpError::Forbidden { needed, .. } => Some(format!("use a token with the scope {needed}")),
         OpError::AppNotFound(app) => Some(format!("create it: dist app create {app}")),
+        OpError::AppIsMirror { of, .. } => Some(format!("change it there: dist --server {of} …")),
         OpError::ChannelNotFound { candidates, .. } | OpError::RevisionUnknown { candidates, .. } => {
             closest(candidates)
         }
@@ -310,6 +312,7 @@ fn details(error: OpError) -> Value {
             json!({ "candidates": candidates })
         }
         OpError::RevisionAmbiguous { candidates, .. } => json!({ "candidates": candidates }),
+        OpError::AppIsMirror { of, .. } => json!({ "source": of }),
         OpError::ObjectMissing { objects, .. } => json!({ "objects": objects }),
         OpError::UploadOffsetMismatch { given, actual, .. } => json!({ "given": given, "expected": actual }),
         OpError::ObjectDamaged { digest } => json!({ "digest": digest }),

@@ -49,7 +49,7 @@ pub(crate) async fn list(server: &Server, caller: Caller) -> Result<Apps, OpErro
             let mut apps = Vec::new();
             for app in db::apps::list(connection)? {
                 if caller.sees(connection, &app)? {
-                    apps.push(app);
+                    apps.push(known_to(&caller, app));
                 }
             }
             Ok(Apps { apps })
@@ -78,9 +78,16 @@ pub(crate) async fn show(server: &Server, caller: Caller, app: AppSlug) -> Resul
         .db
         .read(move |connection| {
             caller.view(connection, &app)?;
-            db::apps::find(connection, &app)?.ok_or(OpError::AppNotFound(app))
+            let found = db::apps::find(connection, &app)?.ok_or(OpError::AppNotFound(app))?;
+            Ok(known_to(&caller, found))
         })
         .await
+}
+
+/// Where a mirror comes from is for those whose token reads it: it may be an address that only they know.
+fn known_to(caller: &Caller, app: App) -> App {
+    let mirror = app.mirror.filter(|_| caller.may(Need::Read(&app.slug)));
+    App { mirror, ..app }
 }
 
 /// Changes the name of an app, or who may see it.
@@ -117,7 +124,7 @@ pub(crate) async fn update(server: &Server, caller: Caller, app: AppSlug, wanted
         .await
 }
 
-fn check_name(text: &str) -> Result<String, OpError> {
+pub(super) fn check_name(text: &str) -> Result<String, OpError> {
     let name = text.trim();
     if name.is_empty() || name.len() > NAME_BYTES || name.chars().any(char::is_control) {
         return Err(OpError::RequestInvalid(format!("an app's name is one line of 1 to {NAME_BYTES} bytes")));

@@ -8,7 +8,7 @@ use rusqlite::Transaction;
 use serde_json::Value;
 use subtle::ConstantTimeEq;
 
-use super::OpError;
+use super::{OpError, mirror};
 use crate::Server;
 use crate::db::{self, audit::NewEvent};
 
@@ -155,7 +155,13 @@ impl Caller {
     }
 
     /// Writes the audit event of a change, in the transaction that makes it.
+    ///
+    /// # Errors
+    /// [`OpError::AppIsMirror`] where the app is a mirror and the change is its source's to make: every change passes here.
     pub(super) fn record(&self, tx: &Transaction<'_>, at: Timestamp, record: Record<'_>) -> Result<(), OpError> {
+        if let Some(app) = record.app.filter(|_| mirror::is_for_source(record.action)) {
+            mirror::refuse(tx, app)?;
+        }
         super::webhooks::enqueue(tx, &self.actor, at, &record)?;
         let Record { action, app, subject, old, new, reason, details } = record;
         db::audit::append(

@@ -99,7 +99,7 @@ pub(super) type Found = HashMap<Digest, Report>;
 /// Everything that a new release needs before its transaction: its artifacts inspected and admitted, its manifest durable.
 async fn prepare(server: &Server, plan: &Plan, at: Timestamp) -> Result<Found, OpError> {
     let digests = plan.manifest.artifacts.iter().map(|line| line.sha256).collect();
-    let found = reports::ensure(server, digests).await?;
+    let found = reports::ensure(&server.ground(), &server.inspector, digests).await?;
     let manifest = plan.manifest.clone();
     let (found, bytes) = server
         .db

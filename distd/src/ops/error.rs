@@ -5,7 +5,7 @@ use objstore::Digest;
 use protocol::api::{ArtifactReport, GateResult, Pin, ReflogLine, ReleaseRef, Revocation, WantedObject};
 use protocol::manifest::{Difference, ReadManifestError};
 use protocol::revision::ParseRevisionError;
-use protocol::{AppSlug, ChannelName, Level, PartName, RefName, ReleaseId, ReleaseName, Revision};
+use protocol::{AppSlug, ChannelName, Level, PartName, RefName, ReleaseId, ReleaseName, Revision, ServerUrl};
 use refs::sqlite::ReadError;
 
 use crate::db::DbError;
@@ -43,6 +43,14 @@ pub enum OpError {
     /// The slug is taken.
     #[error("the app {0} exists already")]
     AppExists(AppSlug),
+    /// The app is a copy of that of another server, where it changes.
+    #[error("{app} is a mirror: it is kept equal to {app} at {of}")]
+    AppIsMirror {
+        /// The app.
+        app: AppSlug,
+        /// The other server.
+        of: ServerUrl,
+    },
     /// No such channel.
     #[error("{app} has no channel {channel}")]
     ChannelNotFound {

@@ -41,7 +41,10 @@ pub(crate) async fn show(server: &Server, caller: &Caller) -> Result<Gauges, OpE
 /// # Errors
 /// When the database or the disk does not answer.
 pub(crate) async fn read(server: &Server) -> Result<Gauges, OpError> {
-    let rows = server.db.read(|connection| Ok::<_, OpError>(db::gauges::read(connection)?)).await?;
+    let (rows, mirrored) = server
+        .db
+        .read(|connection| Ok::<_, OpError>((db::gauges::read(connection)?, db::mirrors::oldest_update(connection)?)))
+        .await?;
     let care = state(&server.db, server.data()).await?;
     let (store, data) = (server.store.clone(), server.data().to_owned());
     let sizes = blocking(move || Ok::<_, OpError>((store.available_space()?, size_of_database(&data))));
@@ -73,6 +76,11 @@ pub(crate) async fn read(server: &Server) -> Result<Gauges, OpError> {
             "backup_last_success_timestamp_seconds",
             "When the last backup was made that lacks nothing",
             care.whole_backup_at,
+        ),
+        time(
+            "mirror_oldest_update_timestamp_seconds",
+            "When the mirror that has waited longest was last equal to its source",
+            mirrored,
         ),
         time("audit_chain_checked_timestamp_seconds", "When the audit chain was checked", chain.map(|chain| chain.at)),
         time("check_oldest_timestamp_seconds", "When the object was read whose check is the oldest", care.oldest_check),

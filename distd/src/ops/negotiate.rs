@@ -8,7 +8,7 @@ use protocol::scope::Need;
 use protocol::{AppSlug, RefName, ReleaseId, limits};
 use rusqlite::Connection;
 
-use super::{Caller, OpError, release_id};
+use super::{Caller, OpError, mirror, release_id};
 use crate::Server;
 use crate::db;
 
@@ -28,6 +28,7 @@ pub(crate) async fn negotiate(
         .db
         .read(move |connection| {
             db::apps::access(connection, &app)?.ok_or_else(|| OpError::AppNotFound(app.clone()))?;
+            mirror::refuse(connection, &app)?;
             let mut missing = missing(connection, &store, &app, &request.objects)?;
             missing.extend(of_new_size(connection, &app, &request.provisional)?);
             let refs = targets(connection, &app, &request.refs)?;

@@ -60,7 +60,7 @@ pub async fn lacking(server: &Server, all: bool) -> Result<Vec<Digest>, OpError>
 /// # Errors
 /// When the object cannot be read, or no inspection started.
 pub async fn report(server: &Server, digest: Digest) -> Result<(), OpError> {
-    reports::ensure(server, vec![digest]).await.map(|_| ())
+    reports::ensure(&server.ground(), &server.inspector, vec![digest]).await.map(|_| ())
 }
 
 /// A release as its own ref and manifest tell it.

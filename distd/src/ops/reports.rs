@@ -11,10 +11,11 @@ use protocol::checks::Claim;
 use protocol::{AppRules, AppSlug, ReleaseManifest};
 use rusqlite::Connection;
 
+use super::care::gc::Ground;
 use super::{Caller, OpError};
-use crate::Server;
 use crate::blocking::blocking;
 use crate::db;
+use crate::{Inspector, Server};
 
 /// Inspections that one request waits for at a time.
 const AT_ONCE: usize = 8;
@@ -48,9 +49,13 @@ fn require_published(connection: &Connection, caller: &Caller, app: &AppSlug, di
 }
 
 /// The reports of this inspector on the objects, made where they are lacking.
-pub(crate) async fn ensure(server: &Server, digests: Vec<Digest>) -> Result<HashMap<Digest, Report>, OpError> {
+pub(crate) async fn ensure(
+    ground: &Ground,
+    inspector: &Inspector,
+    digests: Vec<Digest>,
+) -> Result<HashMap<Digest, Report>, OpError> {
     let wanted = digests.clone();
-    let found = server.db.read(move |connection| {
+    let found = ground.db.read(move |connection| {
         let find = |digest: Digest| Ok((digest, db::reports::find_current(connection, &digest)?));
         wanted.into_iter().map(find).collect::<Result<HashMap<Digest, Option<Report>>, OpError>>()
     });
@@ -59,7 +64,7 @@ pub(crate) async fn ensure(server: &Server, digests: Vec<Digest>) -> Result<Hash
         .map(|(digest, report)| async move {
             match report {
                 Some(report) => Ok((digest, report)),
-                None => Ok((digest, make(server, digest).await?)),
+                None => Ok((digest, make(ground, inspector, digest).await?)),
             }
         })
         .buffer_unordered(AT_ONCE)
@@ -68,20 +73,20 @@ pub(crate) async fn ensure(server: &Server, digests: Vec<Digest>) -> Result<Hash
 }
 
 /// Inspects an object and keeps the report, unless someone else has just done it.
-async fn make(server: &Server, digest: Digest) -> Result<Report, OpError> {
-    let _turn = server.inspector.turn(digest).await;
-    let made = server.db.read(move |connection| Ok::<_, OpError>(db::reports::find_current(connection, &digest)?));
+async fn make(ground: &Ground, inspector: &Inspector, digest: Digest) -> Result<Report, OpError> {
+    let _turn = inspector.turn(digest).await;
+    let made = ground.db.read(move |connection| Ok::<_, OpError>(db::reports::find_current(connection, &digest)?));
     if let Some(report) = made.await? {
         return Ok(report);
     }
-    let store = server.store.clone();
+    let store = ground.store.clone();
     let object = blocking(move || store.read(&digest)).await;
     let object = object.map_err(|error| OpError::storage("reading an object to inspect it")(error.into()))?;
     let size_bytes = object.len();
-    let report = server.inspector.inspect(object.into_file(), size_bytes).await;
+    let report = inspector.inspect(object.into_file(), size_bytes).await;
     let report = report.map_err(|error| OpError::storage("starting an inspection")(error.into()))?;
-    let at = server.clock.now();
-    server
+    let at = ground.clock.now();
+    ground
         .db
         .write(move |tx| {
             db::reports::insert(tx, &digest, &report, at)?;

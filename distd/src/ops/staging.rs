@@ -89,7 +89,7 @@ async fn admit(server: &Server, manifest: &ReleaseManifest) -> Result<(), OpErro
     let (store, asked) = (server.store.clone(), manifest.clone());
     server.db.read(move |connection| require_objects(connection, &store, &asked)).await?;
     let digests = manifest.artifacts.iter().map(|line| line.sha256).collect();
-    let found = reports::ensure(server, digests).await?;
+    let found = reports::ensure(&server.ground(), &server.inspector, digests).await?;
     let (asked, now) = (manifest.clone(), server.clock.now());
     server.db.read(move |connection| rules::admit(connection, &asked, &found, now).map(|_| ())).await
 }

@@ -261,7 +261,7 @@ async fn finish(server: &Server, caller: Caller, part: &Part, upload: Upload) ->
 
 /// Inspects an object while others still arrive. The commit waits for the report, and makes it where this failed.
 async fn inspect(server: Server, digest: Digest) {
-    if let Err(error) = reports::ensure(&server, vec![digest]).await {
+    if let Err(error) = reports::ensure(&server.ground(), &server.inspector, vec![digest]).await {
         tracing::warn!(%digest, %error, "an object was not inspected; its release will try again");
     }
 }

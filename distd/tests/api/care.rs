@@ -10,6 +10,7 @@ use distd::ops::Caller;
 use distd::ops::care::gc::{self, Ground, Uploads};
 use distd::ops::care::repair::{self, Source};
 use distd::ops::care::{self, Policy, backup, check};
+use distd::ops::remote::Remote;
 use jiff::{SignedDuration, Timestamp};
 use objstore::{BLOCK_BYTES, CopyMethod, Digest, Options, Store};
 use protocol::api::{
@@ -434,7 +435,8 @@ async fn repair_restores_from_a_folder_or_from_another_server() {
     let (other, there) = stage().await;
     let _: Committed = read(there.publish(&manifest, &[&one, &two], None).await).await;
     let from_folder = Source::Directory(other.data.path().to_owned());
-    let from_server = Source::Server { url: other.url.parse().unwrap(), token: Some(other.admin_token()) };
+    let remote = Remote::new(other.url.parse().unwrap(), Some(other.admin_token())).unwrap();
+    let from_server = Source::Server(remote);
     for source in [from_folder, from_server] {
         tamper(server.data.path(), &Digest::of(&one), |bytes| bytes[9] ^= 1);
         fs::remove_file(object_path(server.data.path(), &Digest::of(&two))).unwrap();
@@ -446,6 +448,14 @@ async fn repair_restores_from_a_folder_or_from_another_server() {
         assert_eq!(check_directory(server.data.path()).findings, []);
     }
     assert_eq!(drain(get(&admin, &Digest::of(&one)).await).await, (one, true));
+
+    fs::remove_file(object_path(server.data.path(), &Digest::of(&two))).unwrap();
+    let mut fsck = std::process::Command::new(env!("CARGO_BIN_EXE_distd"));
+    fsck.args(["fsck", "--repair", "--from", &other.url, "--data"]).arg(server.data.path());
+    let repaired = fsck.env("DISTD_FROM_TOKEN", other.admin_token()).output().unwrap();
+    let said = String::from_utf8(repaired.stdout).unwrap();
+    assert!(said.contains(&format!("restored from {}", other.url)), "{said}");
+    assert_eq!(check_directory(server.data.path()).findings, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,6 +28,7 @@ mod issuer;
 mod links;
 mod logs;
 mod mail;
+mod mirror;
 mod oidc;
 mod openapi;
 mod pages;

@@ -5,6 +5,7 @@ use refs::AppSlug;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Mirror;
 use crate::platform::words;
 
 words! {
@@ -38,6 +39,9 @@ pub struct App {
     pub created_by: String,
     /// How many releases it has.
     pub releases: u64,
+    /// That it is a mirror, where it is one and the caller's token may read the app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Mirror>,
 }
 
 /// All apps that the caller may read.

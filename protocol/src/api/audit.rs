@@ -127,6 +127,15 @@ pub enum AuditAction {
     /// A webhook that was given up works again.
     #[serde(rename = "webhook.enable")]
     WebhookEnable,
+    /// An app was made that is kept equal to the same app of another server.
+    #[serde(rename = "mirror.begin")]
+    MirrorBegin,
+    /// A mirror took over what had changed at its source.
+    #[serde(rename = "mirror.update")]
+    MirrorUpdate,
+    /// A mirror became an app like any other.
+    #[serde(rename = "mirror.end")]
+    MirrorEnd,
     /// A request with a credential was refused.
     #[serde(rename = "access.refuse")]
     AccessRefuse,
@@ -173,6 +182,9 @@ impl AuditAction {
         AuditAction::WebhookRedeliver,
         AuditAction::WebhookDisable,
         AuditAction::WebhookEnable,
+        AuditAction::MirrorBegin,
+        AuditAction::MirrorUpdate,
+        AuditAction::MirrorEnd,
         AuditAction::AccessRefuse,
     ];
 
@@ -217,6 +229,9 @@ impl AuditAction {
             AuditAction::WebhookRedeliver => "webhook.redeliver",
             AuditAction::WebhookDisable => "webhook.disable",
             AuditAction::WebhookEnable => "webhook.enable",
+            AuditAction::MirrorBegin => "mirror.begin",
+            AuditAction::MirrorUpdate => "mirror.update",
+            AuditAction::MirrorEnd => "mirror.end",
             AuditAction::AccessRefuse => "access.refuse",
         }
     }

@@ -7,6 +7,7 @@ mod channels;
 mod doctor;
 mod install;
 mod links;
+mod mirrors;
 mod promotion;
 mod publishers;
 mod push;
@@ -30,6 +31,7 @@ pub use install::{
     DownloadCount, Downloads, DownloadsQuery, Install, InstallMode, InstallReason, Update, UpdateArtifact, UpdateQuery,
 };
 pub use links::{CreateLink, Link, Links, RotateKey, RotatedKey};
+pub use mirrors::Mirror;
 pub use promotion::{PassedRelease, Promotion, PromotionQuery};
 pub use publishers::{DEFAULT_AUDIENCE, ExchangeRequest, Publisher, PublisherKind, PublisherRule, Publishers};
 pub use push::{

@@ -2,16 +2,15 @@
 //!
 //! Nothing is thrown away: what is damaged goes to quarantine. Nothing is taken over that does not hash to its name.
 
-use std::io;
 use std::path::PathBuf;
 
-use futures_util::StreamExt;
-use objstore::{CopyMethod, Digest, Store};
+use objstore::{CopyMethod, Digest, Store, UploadError};
+use protocol::AppSlug;
 use protocol::api::{AuditAction, CheckReport, Finding, FindingKind};
-use protocol::{AppSlug, ServerUrl, paths};
 use serde_json::json;
 
 use super::super::caller::Record;
+use super::super::remote::{Remote, RemoteError};
 use super::super::{Caller, OpError, reindex};
 use super::damage::quarantine;
 use super::gc::Ground;
@@ -26,13 +25,8 @@ const OWNER: &str = "-repair";
 pub enum Source {
     /// A folder with `objects/` in it: a backup, or another data directory.
     Directory(PathBuf),
-    /// Another server, with a token that may read there.
-    Server {
-        /// Its address.
-        url: ServerUrl,
-        /// `dist_…`; without it, what anyone may read.
-        token: Option<String>,
-    },
+    /// Another server.
+    Server(Remote),
 }
 
 /// Puts right what it can of a report, and notes in each finding what was done.
@@ -100,12 +94,12 @@ async fn fetch(ground: &Ground, finding: &Finding, source: Option<&Source>) -> R
             let copied = blocking(move || store.copy_from(&other, &digest, CopyMethod::Copy)).await;
             copied.ok().map(|_| directory.display().to_string())
         }
-        Some(Source::Server { url, token }) => {
+        Some(Source::Server(remote)) => {
             let apps = ground.db.read(|connection| Ok::<_, OpError>(db::apps::list(connection)?)).await?;
             let mut taken = None;
             for app in apps {
-                if taken.is_none() && download(&ground.store, url, token.as_deref(), &app.slug, digest).await? {
-                    taken = Some(url.to_string());
+                if taken.is_none() && download(&ground.store, remote, &app.slug, digest).await? {
+                    taken = Some(remote.url().to_string());
                 }
             }
             taken
@@ -138,38 +132,18 @@ async fn record(ground: &Ground, digest: Digest, from: &str) -> Result<(), OpErr
 }
 
 /// Downloads an object of an app; `false` where the other server does not have it, or not whole.
-async fn download(
-    store: &Store,
-    url: &ServerUrl,
-    token: Option<&str>,
-    app: &AppSlug,
-    digest: Digest,
-) -> Result<bool, OpError> {
-    let failed = |error: reqwest::Error| OpError::storage("asking the other server")(error.into());
-    let request = reqwest::Client::new().get(url.join(&paths::object(app, &digest)));
-    let request = match token {
-        Some(token) => request.bearer_auth(token),
-        None => request,
+async fn download(store: &Store, remote: &Remote, app: &AppSlug, digest: Digest) -> Result<bool, OpError> {
+    let failed = |error: RemoteError| OpError::storage("asking the other server")(error.into());
+    let upload = match remote.fetch(store, OWNER, (app, digest), |_| ()).await {
+        Ok(upload) => upload,
+        // It has none, keeps it to itself, or its own is damaged: the next app, or nobody, has it.
+        Err(RemoteError::Refused { .. }) => return Ok(false),
+        Err(RemoteError::Unreachable { source, .. }) if source.is_body() || source.is_decode() => return Ok(false),
+        Err(error) => return Err(failed(error)),
     };
-    let response = request.send().await.map_err(failed)?;
-    let Some(size) = response.content_length().filter(|_| response.status().is_success()) else { return Ok(false) };
-    let mut upload = store.upload(OWNER, digest, size).map_err(not_written)?;
-    if upload.offset() > 0 {
-        upload.discard().map_err(not_written)?;
-        upload = store.upload(OWNER, digest, size).map_err(not_written)?;
-    }
-    let mut body = response.bytes_stream();
-    while let Some(chunk) = body.next().await {
-        let Ok(chunk) = chunk else { return Ok(false) };
-        upload = blocking(move || upload.write(&chunk).map(|()| upload)).await.map_err(not_written)?;
-    }
     match blocking(move || upload.finish()).await {
         Ok(_) => Ok(true),
-        Err(objstore::UploadError::DigestMismatch { .. } | objstore::UploadError::Incomplete { .. }) => Ok(false),
-        Err(error) => Err(not_written(error)),
+        Err(UploadError::DigestMismatch { .. } | UploadError::Incomplete { .. }) => Ok(false),
+        Err(error) => Err(failed(error.into())),
     }
-}
-
-fn not_written(error: objstore::UploadError) -> OpError {
-    OpError::storage("writing an object")(io::Error::other(error).into())
 }

@@ -103,6 +103,12 @@ fn ripeness(channel: &ChannelName) -> (usize, ChannelName) {
 fn draw(desk: &Desk, view: &AppView) -> Markup {
     html! {
         h1.hidden { (view.app.name) }
+        @if let Some(mirror) = &view.app.mirror {
+            p.muted {
+                "Mirror of " (mirror.source) ": nothing is published or moved here. "
+                @match mirror.updated_at { Some(at) => { "Last equal " (bits::when(desk.now, at)) "." }, None => "Not yet equal." }
+            }
+        }
         @if view.lanes.is_empty() {
             p.muted { "No channel yet: a release that is pushed to one, or promoted, makes it." }
         } @else {
