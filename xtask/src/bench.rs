@@ -14,6 +14,7 @@ mod log;
 mod many;
 mod measure;
 mod memory;
+mod micro;
 mod pages;
 mod peers;
 mod programs;
@@ -62,6 +63,8 @@ enum Bench {
     Many(many::Options),
     /// The server's memory, idle and while a large file goes up and down
     Memory(memory::Options),
+    /// Parts of the work, without sockets: manifests, ref commits, negotiation, pages
+    Micro(micro::Options),
     /// Install page and release list with many releases, for many clients
     Pages(pages::Options),
     /// One file: a cold push, a push with nothing new, a pull, beside every peer
@@ -99,6 +102,7 @@ pub fn run(options: &Options) -> Result<()> {
         Bench::Log(options) => log::run(options, programs),
         Bench::Many(options) => many::run(options, programs),
         Bench::Memory(options) => memory::run(options, programs),
+        Bench::Micro(options) => micro::run(options),
         Bench::Pages(options) => pages::run(options, programs),
         Bench::Push(options) => push::run(options, programs),
         Bench::Repush(options) => repush::run(options, programs),

@@ -255,10 +255,11 @@ fn ask_gates(ground: Ground<'_>, plan: &Plan, id: ReleaseId) -> Result<Asked, Op
     let mut asked = Asked::default();
     for update in &plan.updates {
         let RefName::Channel(channel) = &update.name else { continue };
-        let judged = gates::judge(ground, channel, id)?;
-        if judged.from.as_ref().is_some_and(|from| from.id == id) {
+        let at = refs::sqlite::find(ground.connection, ground.app, &update.name)?;
+        if at.is_some_and(|at| release_id(at.target) == id) {
             continue;
         }
+        let judged = gates::judge(ground, channel, id)?;
         match judged.held() {
             Some(held) => asked.held.push(held),
             None => asked.warnings.extend(judged.report.gates),

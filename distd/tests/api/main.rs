@@ -15,6 +15,7 @@ mod configuration;
 mod console;
 mod console_browser;
 mod console_many;
+mod damage;
 mod doctor;
 mod download;
 mod files;
