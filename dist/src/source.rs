@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use protocol::manifest::Source;
@@ -121,12 +122,17 @@ fn jenkins(lookup: Lookup<'_>) -> Source {
 
 /// The source as the git repository around `folder` tells it. Whatever git does not know stays unknown.
 fn from_git(folder: &Path) -> Source {
-    Source {
-        commit: git(folder, &["rev-parse", "--verify", "--quiet", "HEAD"]),
-        branch: git(folder, &["symbolic-ref", "--quiet", "--short", "HEAD"]),
-        repository: git(folder, &["remote", "get-url", "origin"]).map(|address| without_credentials(&address)),
-        run_url: None,
-    }
+    const QUESTIONS: [&[&str]; 3] = [
+        &["rev-parse", "--verify", "--quiet", "HEAD"],
+        &["symbolic-ref", "--quiet", "--short", "HEAD"],
+        &["remote", "get-url", "origin"],
+    ];
+    // Each is a process of its own: they run at the same time.
+    let [commit, branch, repository] = thread::scope(|scope| {
+        let asked = QUESTIONS.map(|question| scope.spawn(move || git(folder, question)));
+        asked.map(|answer| answer.join().ok().flatten())
+    });
+    Source { commit, branch, repository: repository.map(|address| without_credentials(&address)), run_url: None }
 }
 
 /// The one line that a git command prints; `None` when it fails or there is no git.

@@ -17,6 +17,9 @@ use crate::Digest;
 /// enough to stay in the CPU's second-level cache between the read and the hash.
 const BUFFER_BYTES: usize = 256 * 1024;
 
+/// What is read first: thousands of small files are not to cost a large buffer each.
+const FIRST_BYTES: usize = 16 * 1024;
+
 /// A SHA-256 in progress. Cloning it forks the computation.
 ///
 /// It is an [`io::Write`] that never fails, so that it can sit behind [`io::copy`].
@@ -110,7 +113,7 @@ impl Write for Hasher {
 
 /// Hands everything that `reader` has left to `take`, a buffer at a time; returns how many bytes that was.
 pub(crate) fn read_through(mut reader: impl Read, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<u64> {
-    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut buffer = vec![0; FIRST_BYTES];
     let mut total_bytes = 0;
     loop {
         match reader.read(&mut buffer) {
@@ -118,6 +121,9 @@ pub(crate) fn read_through(mut reader: impl Read, mut take: impl FnMut(&[u8]) ->
             Ok(n) => {
                 take(&buffer[..n])?;
                 total_bytes += n as u64;
+                if n == FIRST_BYTES {
+                    buffer.resize(BUFFER_BYTES, 0);
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),

@@ -132,6 +132,15 @@ pub(crate) fn take_from_trash(tx: &Transaction<'_>, digest: &Digest) -> DbResult
     Ok(())
 }
 
+/// Takes all artifacts of a release out of the trash.
+pub(crate) fn take_artifacts_from_trash(tx: &Transaction<'_>, app: &AppSlug, release: &ReleaseId) -> DbResult<()> {
+    tx.prepare_cached(
+        "DELETE FROM trash WHERE digest IN (SELECT sha256 FROM artifacts WHERE app = ?1 AND release = ?2)",
+    )?
+    .execute([app.as_str(), &release.to_string()])?;
+    Ok(())
+}
+
 /// Keeps gc from deleting until `expires_at`, or until the hold is ended.
 pub(crate) fn hold(tx: &Transaction<'_>, id: &str, reason: &str, expires_at: Timestamp) -> DbResult<()> {
     tx.execute(

@@ -115,6 +115,15 @@ pub(crate) fn forget_upload(tx: &Transaction<'_>, app: &AppSlug, digest: &Digest
     Ok(())
 }
 
+/// Drops the notes of all objects that a release holds.
+pub(crate) fn forget_uploads_of(tx: &Transaction<'_>, app: &AppSlug, release: &ReleaseId) -> DbResult<()> {
+    tx.prepare_cached(
+        "DELETE FROM uploads WHERE app = ?1 AND digest IN (SELECT sha256 FROM artifacts WHERE app = ?1 AND release = ?2)",
+    )?
+    .execute(params![app.as_str(), release.to_string()])?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::plan::plan_of;

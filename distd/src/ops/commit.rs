@@ -232,10 +232,8 @@ fn revive(tx: &Transaction<'_>, store: &Store, plan: &Plan, existing: ReleaseId)
     }
     if is_whole {
         db::care::unexpire(tx, &plan.app, &existing)?;
-        for line in &plan.manifest.artifacts {
-            db::objects::forget_upload(tx, &plan.app, &line.sha256)?;
-            db::care::take_from_trash(tx, &line.sha256)?;
-        }
+        db::objects::forget_uploads_of(tx, &plan.app, &existing)?;
+        db::care::take_artifacts_from_trash(tx, &plan.app, &existing)?;
     }
     if existing == plan.id && store.len(&existing)?.is_none() {
         store.put(&plan.manifest.canonical_bytes()).map_err(no_space)?;
