@@ -13,11 +13,11 @@ use protocol::{AppSlug, ByteSize, ServerUrl};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Data, eprint, from_token, parse_duration, print};
+use super::{Data, FROM_TOKEN, eprint, from_token, parse_duration, print};
 use crate::db::{Database, FILE_NAME};
 use crate::ops::care::Policy;
 use crate::ops::care::gc::{Ground, Uploads};
-use crate::ops::mirror::{self, Step, Updated, Work};
+use crate::ops::mirror::{self, MirrorError, Step, Updated, Work};
 use crate::ops::remote::Remote;
 use crate::server::make_directories;
 use crate::{Clock, Inspector};
@@ -119,13 +119,18 @@ impl Mirror {
         progress.clear();
         match done {
             Ok(updated) => {
-                if !self.json {
+                // A log that says every five minutes that nothing happened is read by nobody.
+                let is_news = self.interval.is_none() || updated != Updated::default();
+                if is_news && !self.json {
                     print(&format!("{app}: {}\n", describe(&updated)))?;
                 }
                 Ok(Outcome { app: app.clone(), updated: Some(updated), error: None })
             }
             Err(error) => {
                 eprint(&format!("error: {app}: {error}\n"))?;
+                if matches!(&error, MirrorError::Remote(error) if error.is_denial()) {
+                    eprint(&format!("hint: {FROM_TOKEN} is to hold a token with the scope read:{app} there\n"))?;
+                }
                 Ok(Outcome { app: app.clone(), updated: None, error: Some(error.to_string()) })
             }
         }

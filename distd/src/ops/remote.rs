@@ -81,6 +81,11 @@ impl RemoteError {
             _ => None,
         }
     }
+
+    /// Whether another token might help. To who may not see it, an app does not exist.
+    pub(crate) fn is_denial(&self) -> bool {
+        matches!(self.code(), Some(ErrorCode::Unauthenticated | ErrorCode::Forbidden | ErrorCode::AppNotFound))
+    }
 }
 
 impl Remote {
