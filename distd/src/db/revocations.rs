@@ -37,6 +37,13 @@ pub(crate) fn find(connection: &Connection, app: &AppSlug, release: &ReleaseId) 
     statement.query_row([app.as_str(), &release.to_string()], |row| Ok(read(row))).optional()?.transpose()
 }
 
+/// The withdrawn releases of an app.
+pub(crate) fn list(connection: &Connection, app: &AppSlug) -> DbResult<Vec<(ReleaseId, Revocation)>> {
+    let mut statement =
+        connection.prepare_cached("SELECT release, at, by, reason FROM revocations WHERE app = ?1 ORDER BY release")?;
+    statement.query_and_then([app.as_str()], |row| Ok((parse(row, "release")?, read(row)?)))?.collect()
+}
+
 fn read(row: &Row<'_>) -> DbResult<Revocation> {
     Ok(Revocation { at: parse(row, "at")?, by: row.get("by")?, reason: row.get("reason")? })
 }

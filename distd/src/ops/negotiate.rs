@@ -73,7 +73,7 @@ fn check(request: &NegotiateRequest) -> Result<(), OpError> {
 }
 
 /// Those of the objects that gc put into the trash.
-fn trashed(connection: &Connection, objects: &[WantedObject]) -> Result<Vec<Digest>, OpError> {
+pub(super) fn trashed(connection: &Connection, objects: &[WantedObject]) -> Result<Vec<Digest>, OpError> {
     let mut trashed = Vec::new();
     for object in objects {
         if db::care::is_trashed(connection, &object.digest)? {

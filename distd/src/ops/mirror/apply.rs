@@ -1,15 +1,17 @@
 //! One transaction: releases, moves, revocations and pins of the source become those of the mirror.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use objstore::Store;
-use protocol::api::{App, AuditAction, Channel, ReflogLine, Release};
-use protocol::{AppSlug, ChannelName, RefName};
+use protocol::api::{App, AuditAction, Channel, ReflogLine, Release, Revocation, WantedObject};
+use protocol::{AppSlug, ChannelName, RefName, ReleaseId};
 use refs::sqlite::{Action, ApplyError, Edit, Expected, LogLine, ReadError};
 use rusqlite::Transaction;
 use serde_json::json;
 
 use super::super::caller::Record;
-use super::super::{Caller, OpError, commit, release_id};
+use super::super::{Caller, OpError, commit, negotiate, release_id};
 use super::read::Found;
 use super::take::Taken;
 use super::{MirrorError, Updated, Work};
@@ -22,13 +24,14 @@ pub(super) async fn apply(work: &Work, about: App, found: Found, taken: Taken) -
         let app = &about.slug;
         let mirror = db::mirrors::find(tx, app)?.ok_or_else(|| MirrorError::NotAMirror(app.clone()))?;
         let mut updated = Updated { objects: taken.received.len(), bytes: taken.bytes, ..Updated::default() };
+        let revoked: HashMap<ReleaseId, Revocation> = db::revocations::list(tx, app)?.into_iter().collect();
         for release in &found.releases {
             let is_lacking = is_lacking(&store, release, &taken)?;
-            if add_release(tx, &store, release, at)? {
+            if found.new.contains(&release.id) && add_release(tx, &store, release, (is_lacking, at))? {
                 updated.releases += 1;
                 updated.withheld += usize::from(is_lacking);
             }
-            updated.marks += usize::from(mark_revoked(tx, release)?);
+            updated.marks += usize::from(mark_revoked(tx, release, revoked.get(&release.id))?);
             mark_held(tx, release, &taken, (!is_lacking, at))?;
         }
         for moves in &found.channels {
@@ -67,11 +70,22 @@ fn is_lacking(store: &Store, release: &Release, taken: &Taken) -> Result<bool, O
     Ok(false)
 }
 
-/// Adds a release; `false` where it is there.
-fn add_release(tx: &Transaction<'_>, store: &Store, release: &Release, at: Timestamp) -> Result<bool, MirrorError> {
+/// Adds a release whose artifacts are all there, or are not to be had; `false` where it is there already.
+fn add_release(
+    tx: &Transaction<'_>,
+    store: &Store,
+    release: &Release,
+    (is_lacking, at): (bool, Timestamp),
+) -> Result<bool, MirrorError> {
     let Release { app, id, name, manifest, published_at, published_by, .. } = release;
     if db::releases::find(tx, app, id)?.is_some() {
         return Ok(false);
+    }
+    let lines = manifest.artifacts.iter();
+    let held: Vec<_> = lines.map(|line| WantedObject { digest: line.sha256, size: line.size }).collect();
+    if let (false, Some(missing)) = (is_lacking, negotiate::missing(tx, store, app, &held)?.first()) {
+        let why = format!("{} with {} bytes did not come", missing.digest, missing.size);
+        return Err(MirrorError::Invalid { app: app.clone(), name: name.clone(), why });
     }
     commit::keep_objects(tx, store, manifest, at)?;
     db::releases::insert(tx, manifest, published_by, *published_at)?;
@@ -112,10 +126,9 @@ fn refused(release: &Release, error: ApplyError) -> MirrorError {
 }
 
 /// Revokes or restores a release as the source did.
-fn mark_revoked(tx: &Transaction<'_>, release: &Release) -> Result<bool, OpError> {
+fn mark_revoked(tx: &Transaction<'_>, release: &Release, known: Option<&Revocation>) -> Result<bool, OpError> {
     let Release { app, id, revoked, .. } = release;
-    let known = db::revocations::find(tx, app, id)?;
-    if known == *revoked {
+    if known == revoked.as_ref() {
         return Ok(false);
     }
     if db::revocations::remove(tx, app, id)? && revoked.is_none() {

@@ -7,10 +7,10 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use objstore::{BLOCK_BYTES, Digest, UploadError};
 use protocol::api::WantedObject;
 use protocol::{AppSlug, ErrorCode, ReleaseId};
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 
 use super::super::remote::RemoteError;
-use super::super::{OpError, negotiate, reports};
+use super::super::{Caller, OpError, negotiate, reports};
 use super::read::Found;
 use super::{MirrorError, Step, Work};
 use crate::blocking::blocking;
@@ -69,26 +69,28 @@ async fn expect(work: &Work, app: &AppSlug, found: &Found) -> Result<Vec<WantedO
             holders.push((release.id, release.revoked.is_some()));
         }
     }
-    let (store, app, at) = (work.ground.store.clone(), app.clone(), work.ground.clock.now());
-    work.ground
-        .db
-        .write(move |tx| {
-            let mut to_be_had = Vec::new();
-            for (digest, (size, holders)) in wanted {
-                if is_to_be_had(tx, &app, &holders)? {
-                    to_be_had.push(WantedObject { digest, size });
-                }
+    let (store, slug) = (work.ground.store.clone(), app.clone());
+    let lacking = work.ground.db.read(move |connection| {
+        let mut to_be_had = Vec::new();
+        for (digest, (size, holders)) in wanted {
+            if is_to_be_had(connection, &slug, &holders)? {
+                to_be_had.push(WantedObject { digest, size });
             }
-            let missing = negotiate::missing(tx, &store, &app, &to_be_had)?;
-            for object in &to_be_had {
-                db::care::take_from_trash(tx, &object.digest)?;
-            }
-            for object in &missing {
-                db::objects::expect_upload(tx, &app, object, super::Caller::local().actor(), at)?;
-            }
-            Ok(missing)
-        })
-        .await
+        }
+        let trashed = negotiate::trashed(connection, &to_be_had)?;
+        Ok::<_, OpError>((negotiate::missing(connection, &store, &slug, &to_be_had)?, trashed))
+    });
+    let (missing, trashed) = lacking.await?;
+    if !missing.is_empty() || !trashed.is_empty() {
+        let (app, at, expected) = (app.clone(), work.ground.clock.now(), missing.clone());
+        let note = move |tx: &Transaction<'_>| {
+            trashed.iter().try_for_each(|digest| db::care::take_from_trash(tx, digest))?;
+            let actor = Caller::local();
+            expected.iter().try_for_each(|object| db::objects::expect_upload(tx, &app, object, actor.actor(), at))
+        };
+        work.ground.db.write(note).await.map_err(OpError::Database)?;
+    }
+    Ok(missing)
 }
 
 /// Whether the source gives an object: one of its releases is not revoked there, and was not given up here.
@@ -124,7 +126,7 @@ async fn take_one(
     }
     let sealed = blocking(move || upload.seal()).await.map_err(RemoteError::from)?;
     let (app, at, sums) = (app.clone(), work.ground.clock.now(), sealed.sums().clone());
-    let note = move |tx: &rusqlite::Transaction<'_>| {
+    let note = move |tx: &Transaction<'_>| {
         match object.size {
             ..=BLOCK_BYTES => db::care::set_checked(tx, &object.digest, object.size, at)?,
             _ => db::care::set_sums(tx, &object.digest, &sums, at)?,
