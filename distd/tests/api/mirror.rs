@@ -226,6 +226,25 @@ async fn what_another_app_holds_is_taken_from_the_source_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_another_app_holds_is_not_shown_by_a_release_that_came_without_it() {
+    let (source, there) = source().await;
+    let path = paths::revoke(&acme(), &revision("2.0"));
+    let _: Withdrawn = read(there.post(&path, &json!({"reason": "leaks", "rollback": true})).await).await;
+    let server = TestServer::start().await;
+    let here = server.admin();
+    here.create_app("secret", "token").await;
+    let secret = ReleaseManifest { app: "secret".parse().unwrap(), ..release("1.0", &[("own", TWO)]) };
+    let _: Committed = read(here.publish(&secret, &[TWO], None).await).await;
+    assert_eq!(update(&server, &source).await.unwrap().withheld, 1);
+    assert_eq!(download(&here, TWO).await, StatusCode::GONE);
+    let path = paths::restore(&acme(), &revision("2.0"));
+    let _: Withdrawn = read(there.post(&path, &json!({})).await).await;
+    assert_eq!(update(&server, &source).await.unwrap().objects, 1, "the source has shown that it has it");
+    assert_eq!(download(&here, TWO).await, StatusCode::OK);
+    assert_clean(&server);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cut_shows_nothing_and_the_next_update_goes_on_where_it_was() {
     let source = TestServer::start().await;
     let there = source.admin();

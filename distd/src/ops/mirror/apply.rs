@@ -26,7 +26,7 @@ pub(super) async fn apply(work: &Work, about: App, found: Found, taken: Taken) -
         let mut updated = Updated { objects: taken.received.len(), bytes: taken.bytes, ..Updated::default() };
         let revoked: HashMap<ReleaseId, Revocation> = db::revocations::list(tx, app)?.into_iter().collect();
         for release in &found.releases {
-            let is_lacking = is_lacking(&store, release, &taken)?;
+            let is_lacking = is_lacking(tx, &store, release, &taken)?;
             if found.new.contains(&release.id) && add_release(tx, &store, release, (is_lacking, at))? {
                 updated.releases += 1;
                 updated.withheld += usize::from(is_lacking);
@@ -60,14 +60,16 @@ pub(super) async fn apply(work: &Work, about: App, found: Found, taken: Taken) -
 }
 
 /// Whether the mirror does not have the artifacts of a release, since the source keeps them to itself.
-fn is_lacking(store: &Store, release: &Release, taken: &Taken) -> Result<bool, OpError> {
-    for line in &release.manifest.artifacts {
-        let is_withheld = taken.withheld.contains(&line.sha256);
-        if is_withheld || release.revoked.is_some() && store.len(&line.sha256)? != Some(line.size) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+fn is_lacking(tx: &Transaction<'_>, store: &Store, release: &Release, taken: &Taken) -> Result<bool, OpError> {
+    let is_withheld = release.manifest.artifacts.iter().any(|line| taken.withheld.contains(&line.sha256));
+    Ok(is_withheld || release.revoked.is_some() && first_missing(tx, store, release)?.is_some())
+}
+
+/// An artifact that this app does not hold. That another app here holds it is no matter.
+fn first_missing(tx: &Transaction<'_>, store: &Store, release: &Release) -> Result<Option<WantedObject>, OpError> {
+    let lines = release.manifest.artifacts.iter();
+    let held: Vec<_> = lines.map(|line| WantedObject { digest: line.sha256, size: line.size }).collect();
+    Ok(negotiate::missing(tx, store, &release.app, &held)?.first().copied())
 }
 
 /// Adds a release whose artifacts are all there, or are not to be had; `false` where it is there already.
@@ -81,9 +83,7 @@ fn add_release(
     if db::releases::find(tx, app, id)?.is_some() {
         return Ok(false);
     }
-    let lines = manifest.artifacts.iter();
-    let held: Vec<_> = lines.map(|line| WantedObject { digest: line.sha256, size: line.size }).collect();
-    if let (false, Some(missing)) = (is_lacking, negotiate::missing(tx, store, app, &held)?.first()) {
+    if let (false, Some(missing)) = (is_lacking, first_missing(tx, store, release)?) {
         let why = format!("{} with {} bytes did not come", missing.digest, missing.size);
         return Err(MirrorError::Invalid { app: app.clone(), name: name.clone(), why });
     }

@@ -78,7 +78,13 @@ async fn expect(work: &Work, app: &AppSlug, found: &Found) -> Result<Vec<WantedO
             }
         }
         let trashed = negotiate::trashed(connection, &to_be_had)?;
-        Ok::<_, OpError>((negotiate::missing(connection, &store, &slug, &to_be_had)?, trashed))
+        let mut missing = negotiate::missing(connection, &store, &slug, &to_be_had)?;
+        for object in to_be_had {
+            if is_given_up(connection, &slug, &object.digest)? && !missing.contains(&object) {
+                missing.push(object);
+            }
+        }
+        Ok::<_, OpError>((missing, trashed))
     });
     let (missing, trashed) = lacking.await?;
     if !missing.is_empty() || !trashed.is_empty() {
@@ -103,6 +109,18 @@ fn is_to_be_had(connection: &Connection, app: &AppSlug, holders: &[(ReleaseId, b
         }
     }
     Ok(false)
+}
+
+/// Whether the app names an object and has never had it, or has it no more. Bytes that are there all the same are another app's:
+/// the source has to show that it has them, too.
+fn is_given_up(connection: &Connection, app: &AppSlug, digest: &Digest) -> Result<bool, OpError> {
+    let holders = db::objects::holders(connection, app, digest)?;
+    for release in &holders {
+        if !db::care::is_expired(connection, app, release)? {
+            return Ok(false);
+        }
+    }
+    Ok(!holders.is_empty())
 }
 
 /// Takes an object; `false` where the source has it and does not give it.
