@@ -1,7 +1,7 @@
 //! Mirrors: apps that are kept equal to the same app of another server, by asking it.
 //!
-//! An update reads what the source has ([`read`]), takes the objects that this app lacks as a push would bring them
-//! ([`take`]), and makes everything visible in one transaction ([`apply`]). Until then the mirror is as it was; a cut leaves
+//! An update reads what the source has (`read.rs`), takes the objects that this app lacks as a push would bring them
+//! (`take.rs`), and makes everything visible in one transaction (`apply.rs`). Until then the mirror is as it was; a cut leaves
 //! objects that the next update need not take again.
 //!
 //! Releases, refs with their reflogs, revocations and pins are the source's, to the letter. Who may see the app, its links,
