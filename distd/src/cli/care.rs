@@ -15,6 +15,7 @@ use protocol::api::{CheckEvent, CheckReport, Finding, FindingLevel, GcReport};
 
 use super::{Data, eprint, from_token, parse_duration, print};
 use crate::Clock;
+use crate::blocking::give_way;
 use crate::db::Database;
 use crate::ops::Caller;
 use crate::ops::care::check::CheckError;
@@ -181,6 +182,7 @@ impl Fsck {
         };
         let store = Store::attach(data, Options { reserve_bytes: 0 });
         let progress = Progress::new(self.json);
+        give_way();
         let outcome = check::run(data, &store, &options, &AtomicBool::new(false), &|event| progress.hear(&event));
         progress.clear();
         self.note(outcome.as_ref());

@@ -12,7 +12,7 @@ use super::super::super::caller::Record;
 use super::super::super::{Caller, OpError};
 use super::{Options, run};
 use crate::Server;
-use crate::blocking::blocking;
+use crate::blocking::in_background;
 use crate::ops::care::{check_chain, examine, note_check};
 
 /// Events on their way to a client that reads slowly; progress beyond them is not told.
@@ -59,7 +59,7 @@ async fn check(server: Server, request: CheckRequest, sender: mpsc::Sender<Check
     };
     let stop = Arc::new(AtomicBool::new(false));
     let (data, store, listener) = (server.data().to_owned(), server.store.clone(), sender.clone());
-    let outcome = blocking(move || {
+    let outcome = in_background(move || {
         run(&data, &store, &options, &Arc::clone(&stop), &|event| {
             let is_progress = matches!(event, CheckEvent::Progress { .. });
             let gone = if is_progress {

@@ -16,10 +16,6 @@ use super::{Findings, Options};
 /// How often progress is told and the position kept.
 const TICK: Duration = Duration::from_millis(250);
 
-/// The lowest priority there is.
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 19;
-
 /// How far a check had got.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
@@ -119,16 +115,8 @@ pub(super) fn read(
     Read { bytes: work.bytes.into_inner() }
 }
 
-/// Lets whoever pushes or downloads meanwhile go first: this thread gets what they leave, all of the machine where nobody asks.
-fn give_way() {
-    // On Linux this is of the calling thread alone (sched(7)); elsewhere it would be of the whole server.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::nice(NICENESS);
-}
-
 impl Work<'_> {
     fn run(&self, number: usize) {
-        give_way();
         while !self.stop.load(Ordering::Relaxed) {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             self.at[number].store(index, Ordering::Relaxed);
