@@ -70,9 +70,9 @@ async fn drain(mut answer: Response) -> (Vec<u8>, bool) {
     }
 }
 
-async fn wait_for_quarantine(data: &Path) {
-    let folder = data.join("quarantine");
-    while fs::read_dir(&folder).unwrap().count() == 0 {
+/// Until it is told: the file is aside a moment earlier.
+async fn wait_for_quarantine(server: &TestServer) {
+    while !events_after(server, 0).await.iter().any(|event| event.action.as_str() == "object.quarantine") {
         tokio::task::yield_now().await;
     }
 }
@@ -123,7 +123,7 @@ async fn flipped_bytes_are_never_served_and_the_next_push_brings_the_object_back
     assert!(!is_whole, "the body ends as an error");
     assert!(part.len() <= at && part == bytes[..part.len()], "no byte of the damaged block was sent");
 
-    wait_for_quarantine(server.data.path()).await;
+    wait_for_quarantine(&server).await;
     let details =
         refused(get(&admin, &digest).await, StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::ObjectDamaged).await;
     assert_eq!(details, json!({ "digest": digest }));
@@ -165,7 +165,7 @@ async fn a_damaged_manifest_is_not_shown_and_the_same_push_brings_it_back() {
     tamper(server.data.path(), &manifest.id(), |bytes| bytes[20] ^= 1);
     let path = paths::release(&acme(), &"1.0".parse().unwrap());
     refused(admin.get(&path).await, StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::ObjectDamaged).await;
-    wait_for_quarantine(server.data.path()).await;
+    wait_for_quarantine(&server).await;
     let _: Committed = read(admin.commit(&manifest, None).await).await;
     let shown: Value = read(admin.get(&path).await).await;
     assert_eq!(shown["id"], manifest.id().to_string());
