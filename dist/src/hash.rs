@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use protocol::{Digest, ErrorCode};
 
@@ -32,21 +31,33 @@ pub(crate) fn hash_files(files: &[PlannedFile], terminal: &Terminal) -> Result<V
 }
 
 fn hash_all<'a>(files: &[(&'a Path, Stamp)], bar: &Bar) -> Result<BTreeMap<&'a Path, Digest>, CliError> {
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(BTreeMap::new());
-    let work = || -> Result<(), CliError> {
-        while let Some((path, stamp)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let digest = hash_file(path, *stamp, |bytes| bar.advance(bytes))?;
-            done.lock().expect("no thread panics while it holds this lock").insert(*path, digest);
-        }
-        Ok(())
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(files.len());
+    let next = Mutex::new(0);
+    let take = || {
+        let mut next = next.lock().expect("no thread panics while it holds this lock");
+        let left = &files[*next..];
+        let batch = &left[..objstore::batch(left.iter().map(|(_, stamp)| stamp.size_bytes), threads)];
+        *next += batch.len();
+        batch
     };
-    let workers = std::thread::available_parallelism().map_or(1, NonZero::get).min(files.len());
+    let work = || -> Result<Vec<(&'a Path, Digest)>, CliError> {
+        let mut done = Vec::new();
+        loop {
+            let batch = take();
+            if batch.is_empty() {
+                return Ok(done);
+            }
+            done.extend(batch.iter().map(|(path, _)| *path).zip(hash_together(batch, |bytes| bar.advance(bytes))?));
+        }
+    };
     std::thread::scope(|scope| {
-        let handles: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        handles.into_iter().try_for_each(|handle| handle.join().expect("hashing does not panic"))
-    })?;
-    Ok(done.into_inner().expect("no thread panicked while it held this lock"))
+        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let mut digests = BTreeMap::new();
+        for handle in handles {
+            digests.extend(handle.join().expect("hashing does not panic")?);
+        }
+        Ok(digests)
+    })
 }
 
 /// The digest of one file; `advance` is told of the bytes as they are read. Blocks.
@@ -54,16 +65,26 @@ fn hash_all<'a>(files: &[(&'a Path, Stamp)], bar: &Bar) -> Result<BTreeMap<&'a P
 /// # Errors
 /// As [`hash_files`].
 pub(crate) fn hash_file(path: &Path, stamp: Stamp, advance: impl FnMut(u64)) -> Result<Digest, CliError> {
-    let unreadable = |error| {
-        CliError::new(ErrorCode::ArtifactUnreadable, format!("{} cannot be read", path.display())).caused_by(error)
-    };
-    let file = open_unchanged(path, stamp)?;
-    let (digest, size_bytes) = objstore::hash_reader(Watched { inner: &file, advance }).map_err(unreadable)?;
-    if size_bytes == stamp.size_bytes && Stamp::of(&file).map_err(unreadable)? == stamp {
-        Ok(digest)
-    } else {
-        Err(changed(path))
+    Ok(hash_together(&[(path, stamp)], advance)?[0])
+}
+
+/// The digests of several files, read side by side.
+fn hash_together(files: &[(&Path, Stamp)], mut advance: impl FnMut(u64)) -> Result<Vec<Digest>, CliError> {
+    let open = files.iter().map(|(path, stamp)| open_unchanged(path, *stamp)).collect::<Result<Vec<_>, _>>()?;
+    let hashed = objstore::hash_readers(&open, |bytes| {
+        advance(bytes);
+        Ok(())
+    });
+    let mut digests = Vec::with_capacity(files.len());
+    for ((&(path, stamp), file), hashed) in files.iter().zip(&open).zip(hashed) {
+        let now = hashed.and_then(|(digest, size_bytes)| Ok((digest, size_bytes, Stamp::of(file)?)));
+        let (digest, size_bytes, now) = now.map_err(|error| unreadable(path, error))?;
+        if size_bytes != stamp.size_bytes || now != stamp {
+            return Err(changed(path));
+        }
+        digests.push(digest);
     }
+    Ok(digests)
 }
 
 /// Opens a file that must be what it was.
@@ -76,30 +97,18 @@ pub(crate) fn open_unchanged(path: &Path, stamp: Stamp) -> Result<File, CliError
         let now = Stamp::of(&file)?;
         Ok((file, now))
     };
-    let (file, now) = open().map_err(|error| {
-        CliError::new(ErrorCode::ArtifactUnreadable, format!("{} cannot be read", path.display())).caused_by(error)
-    })?;
+    let (file, now) = open().map_err(|error| unreadable(path, error))?;
     if now == stamp { Ok(file) } else { Err(changed(path)) }
+}
+
+fn unreadable(path: &Path, error: io::Error) -> CliError {
+    CliError::new(ErrorCode::ArtifactUnreadable, format!("{} cannot be read", path.display())).caused_by(error)
 }
 
 /// What is told when a file is not what it was.
 pub(crate) fn changed(path: &Path) -> CliError {
     CliError::new(ErrorCode::ArtifactChanged, format!("{} changed while it was being published", path.display()))
         .hint("wait for whatever writes it, then run the same command again")
-}
-
-/// Tells of every byte that passes.
-struct Watched<'a, F> {
-    inner: &'a File,
-    advance: F,
-}
-
-impl<F: FnMut(u64)> Read for Watched<'_, F> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        (self.advance)(count as u64);
-        Ok(count)
-    }
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ mod write;
 
 pub use copy::{CopyError, CopyMethod};
 pub use digest::{Digest, NotSha256, ParseDigestError};
-pub use hash::{Hasher, hash_reader};
+pub use hash::{Hasher, batch, hash_reader, hash_readers};
 pub use list::ListError;
 pub use lock::{DirLock, LockError};
 pub use read::{ObjectReader, ReadError};

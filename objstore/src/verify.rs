@@ -1,8 +1,15 @@
 //! Checking that an object is still what it was.
 
-use std::{io, path::PathBuf};
+use std::{
+    io::{self, Read},
+    path::PathBuf,
+};
 
-use crate::{BlockSums, Digest, Hasher, ReadError, Store, faults, hash::read_through, sums::Running};
+use crate::{
+    BlockSums, Digest, Hasher, ObjectReader, ReadError, Store, faults,
+    hash::{hash_readers, read_through},
+    sums::Running,
+};
 
 /// [`Store::verify`] found the object damaged, or could not tell.
 #[derive(Debug, thiserror::Error)]
@@ -35,33 +42,46 @@ pub enum VerifyError {
 }
 
 impl Store {
-    /// Reads an object whole and compares it to its digest, in constant memory. To check many,
-    /// call it from one thread per core.
+    /// Reads an object whole and compares it to its digest, in constant memory.
     ///
     /// # Errors
     ///
     /// [`VerifyError::NotFound`], [`VerifyError::Damaged`] or [`VerifyError::Io`]. Nothing is
     /// changed on disk.
     pub fn verify(&self, digest: &Digest) -> Result<(), VerifyError> {
-        self.verify_watched(digest, |_| Ok(()))
-    }
-
-    /// The same, telling `watch` of every few hundred KiB how many bytes they were. It may wait, or end it with an error.
-    ///
-    /// # Errors
-    ///
-    /// As [`Store::verify`]; [`VerifyError::Io`] with what `watch` says.
-    pub fn verify_watched(
-        &self,
-        digest: &Digest,
-        mut watch: impl FnMut(u64) -> io::Result<()>,
-    ) -> Result<(), VerifyError> {
         let mut hasher = Hasher::new();
         let size_bytes = self.read_whole(digest, |bytes| {
             hasher.update(bytes);
-            watch(bytes.len() as u64)
+            Ok(())
         })?;
         judge(*digest, hasher.finish(), size_bytes)
+    }
+
+    /// Verifies several objects side by side; what is said of each is in their order. [`batch`](crate::batch) tells how many are
+    /// best taken at once. To check many, call it from one thread per core.
+    ///
+    /// `watch` is told of bytes as they are read. It may wait, or end it with an error.
+    ///
+    /// # Errors
+    ///
+    /// Of each object as [`Store::verify`]; [`VerifyError::Io`] with what `watch` says.
+    pub fn verify_together(
+        &self,
+        digests: &[Digest],
+        watch: impl FnMut(u64) -> io::Result<()>,
+    ) -> Vec<Result<(), VerifyError>> {
+        let mut readers = Vec::new();
+        let open = |digest| self.open_whole(digest).map(|reader| readers.push(reader));
+        let mut outcomes: Vec<Result<(), VerifyError>> = digests.iter().map(open).collect();
+        let hashed = hash_readers(readers, watch);
+        let opened = digests.iter().zip(&mut outcomes).filter(|(_, outcome)| outcome.is_ok());
+        for ((digest, outcome), hashed) in opened.zip(hashed) {
+            *outcome = match hashed {
+                Ok((actual, size_bytes)) => judge(*digest, actual, size_bytes),
+                Err(source) => Err(self.unread(digest, source)),
+            };
+        }
+        outcomes
     }
 
     /// Verifies an object and returns the checksums of its blocks.
@@ -80,12 +100,41 @@ impl Store {
     }
 
     fn read_whole(&self, digest: &Digest, take: impl FnMut(&[u8]) -> io::Result<()>) -> Result<u64, VerifyError> {
-        let reader = self.read(digest).map_err(|error| match error {
+        read_through(self.open_whole(digest)?, take).map_err(|source| self.unread(digest, source))
+    }
+
+    fn open_whole(&self, digest: &Digest) -> Result<Ahead, VerifyError> {
+        let object = self.read(digest).map_err(|error| match error {
             ReadError::Io { path, source } => VerifyError::Io { path, source },
             _ => VerifyError::NotFound { digest: *digest },
         })?;
-        let read = faults::step("object.read").and_then(|()| read_through(reader, take));
-        read.map_err(|source| VerifyError::Io { path: self.layout().object(digest), source })
+        faults::step("object.read").map_err(|source| self.unread(digest, source))?;
+        Ok(Ahead { object, at: 0 })
+    }
+
+    fn unread(&self, digest: &Digest, source: io::Error) -> VerifyError {
+        VerifyError::Io { path: self.layout().object(digest), source }
+    }
+}
+
+/// Has the disk read on while what came before is hashed: much at a time, because other objects are read beside it.
+struct Ahead {
+    object: ObjectReader,
+    at: u64,
+}
+
+const AHEAD_BYTES: u64 = 1024 * 1024;
+
+impl Read for Ahead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.object.read(buffer)?;
+        let before = self.at.div_ceil(AHEAD_BYTES);
+        self.at += count as u64;
+        let begun = self.at.div_ceil(AHEAD_BYTES);
+        if begun > before && begun * AHEAD_BYTES < self.object.len() {
+            self.object.start_reading(begun * AHEAD_BYTES..(begun + 1) * AHEAD_BYTES);
+        }
+        Ok(count)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Care of the store: damage is never served, gc takes only what nothing names, backups come back whole.
 
+use std::cmp::Reverse;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -462,13 +463,16 @@ async fn repair_restores_from_a_folder_or_from_another_server() {
 async fn a_check_that_was_ended_goes_on_and_tells_all() {
     let (server, admin) = stage().await;
     publish_series(&admin, 5).await;
-    let digests: Vec<Digest> = server.objects().iter().map(|name| Digest::parse(name).unwrap()).collect();
+    let size = |digest: &Digest| object_path(server.data.path(), digest).metadata().unwrap().len();
+    let mut digests: Vec<Digest> = server.objects().iter().map(|name| Digest::parse(name).unwrap()).collect();
+    digests.sort_by_key(|digest| (Reverse(size(digest)), *digest));
     tamper(server.data.path(), &digests[1], |bytes| bytes[0] ^= 1);
     tamper(server.data.path(), &digests[8], |bytes| bytes[0] ^= 1);
     let whole = check_directory(server.data.path());
     let first =
         whole.findings.iter().find(|it| it.kind == FindingKind::ObjectDamaged && it.subject == digests[1].to_string());
-    let position = check::Position { next: digests[5], findings: vec![first.unwrap().clone()] };
+    let (next, findings) = (digests[5], vec![first.unwrap().clone()]);
+    let position = check::Position { next, next_bytes: size(&next), findings };
     let options = check::Options { resume: Some(position), ..check::Options::default() };
     let store = Store::attach(server.data.path(), Options::default());
     let resumed = check::run(server.data.path(), &store, &options, &AtomicBool::new(false), &|_| {}).unwrap();

@@ -1,6 +1,8 @@
 //! Reading every object, on all cores, no faster than allowed, and from where an earlier check had got to.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -16,12 +18,14 @@ use super::{Findings, Options};
 /// How often progress is told and the position kept.
 const TICK: Duration = Duration::from_millis(250);
 
-/// How far a check had got.
+/// How far a check had got. The largest objects are read first, those of one size by digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// Every object before this one was read.
     pub next: Digest,
-    /// What was found among them.
+    /// Its size.
+    pub next_bytes: u64,
+    /// What was found among those before.
     pub findings: Vec<Finding>,
 }
 
@@ -40,12 +44,13 @@ pub(super) struct Read {
 struct Work<'a> {
     store: &'a Store,
     objects: Vec<&'a SurveyedObject>,
-    next: AtomicUsize,
-    /// The object that each thread is at.
+    next: Mutex<usize>,
+    /// The first object that each thread is at.
     at: Vec<AtomicUsize>,
     done: AtomicU64,
     bytes: AtomicU64,
-    found: Mutex<Vec<Finding>>,
+    /// With the place of the object.
+    found: Mutex<Vec<(usize, Finding)>>,
     ended: AtomicUsize,
     stop: &'a AtomicBool,
     begun: Instant,
@@ -63,16 +68,21 @@ pub(super) fn read(
     stop: &AtomicBool,
     findings: &mut Findings<'_>,
 ) -> Read {
-    let from = options.resume.as_ref().map(|position| position.next);
-    let wanted = |object: &&SurveyedObject| !skip.contains(&object.digest) && from.is_none_or(|it| object.digest >= it);
+    let order = |size_bytes: u64, digest: Digest| (Reverse(size_bytes), digest);
+    let from = options.resume.as_ref().map(|position| order(position.next_bytes, position.next));
+    let wanted = |object: &&SurveyedObject| {
+        !skip.contains(&object.digest) && from.is_none_or(|it| order(object.size_bytes, object.digest) >= it)
+    };
+    let mut wanted: Vec<_> = objects.iter().filter(wanted).collect();
+    wanted.sort_unstable_by_key(|object| order(object.size_bytes, object.digest));
     let threads = match options.threads {
         0 => thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
     };
     let work = Work {
         store,
-        objects: objects.iter().filter(wanted).collect(),
-        next: AtomicUsize::new(0),
+        objects: wanted,
+        next: Mutex::new(0),
         at: (0..threads).map(|_| AtomicUsize::new(0)).collect(),
         done: AtomicU64::new(0),
         bytes: AtomicU64::new(0),
@@ -108,7 +118,7 @@ pub(super) fn read(
         let _ = fs::remove_file(path);
     }
     let found = work.found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    for finding in found.into_iter().chain(earlier) {
+    for finding in found.into_iter().map(|(_, finding)| finding).chain(earlier) {
         (findings.listener)(CheckEvent::Found(finding.clone()));
         findings.list.push(finding);
     }
@@ -118,11 +128,12 @@ pub(super) fn read(
 impl Work<'_> {
     fn run(&self, number: usize) {
         while !self.stop.load(Ordering::Relaxed) {
-            let index = self.next.fetch_add(1, Ordering::Relaxed);
-            self.at[number].store(index, Ordering::Relaxed);
-            let Some(object) = self.objects.get(index) else { break };
-            self.check(object);
-            self.done.fetch_add(1, Ordering::Relaxed);
+            let batch = self.take();
+            self.at[number].store(batch.start, Ordering::Relaxed);
+            if batch.is_empty() {
+                break;
+            }
+            self.done.fetch_add(self.check(batch), Ordering::Relaxed);
         }
         if !self.stop.load(Ordering::Relaxed) {
             self.at[number].store(self.objects.len(), Ordering::Relaxed);
@@ -131,20 +142,39 @@ impl Work<'_> {
         self.waiting.unpark();
     }
 
-    fn check(&self, object: &SurveyedObject) {
-        let outcome = self.store.verify_watched(&object.digest, |bytes| self.watch(bytes));
-        let (kind, message) = match outcome {
-            // Gone since it was listed: whether it should be there is asked at the end.
-            Ok(()) | Err(VerifyError::NotFound { .. }) => return,
-            Err(VerifyError::Io { .. }) if self.stop.load(Ordering::Relaxed) => return,
-            Err(VerifyError::Damaged { actual, size_bytes, .. }) => {
-                (FindingKind::ObjectDamaged, format!("its {size_bytes} bytes hash to {actual}"))
+    /// The next objects that nobody has taken, as many as are best read together.
+    fn take(&self) -> Range<usize> {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = self.objects[*next..].iter().map(|object| object.size_bytes);
+        let start = *next;
+        *next += objstore::batch(left, self.at.len());
+        start..*next
+    }
+
+    /// Reads the objects; returns how many they are.
+    fn check(&self, batch: Range<usize>) -> u64 {
+        let digests: Vec<Digest> = self.objects[batch.clone()].iter().map(|object| object.digest).collect();
+        let outcomes = self.store.verify_together(&digests, |bytes| self.watch(bytes));
+        for ((index, digest), outcome) in batch.zip(&digests).zip(outcomes) {
+            if let Some((kind, message)) = self.judge(outcome) {
+                let subject = digest.to_string();
+                let finding = Finding { kind, level: FindingLevel::Error, subject, message, repaired: None };
+                self.found.lock().unwrap_or_else(PoisonError::into_inner).push((index, finding));
             }
-            Err(VerifyError::Io { source, .. }) => (FindingKind::ObjectUnreadable, source.to_string()),
-        };
-        let subject = object.digest.to_string();
-        let finding = Finding { kind, level: FindingLevel::Error, subject, message, repaired: None };
-        self.found.lock().unwrap_or_else(PoisonError::into_inner).push(finding);
+        }
+        digests.len() as u64
+    }
+
+    fn judge(&self, outcome: Result<(), VerifyError>) -> Option<(FindingKind, String)> {
+        match outcome {
+            // Gone since it was listed: whether it should be there is asked at the end.
+            Ok(()) | Err(VerifyError::NotFound { .. }) => None,
+            Err(VerifyError::Io { .. }) if self.stop.load(Ordering::Relaxed) => None,
+            Err(VerifyError::Damaged { actual, size_bytes, .. }) => {
+                Some((FindingKind::ObjectDamaged, format!("its {size_bytes} bytes hash to {actual}")))
+            }
+            Err(VerifyError::Io { source, .. }) => Some((FindingKind::ObjectUnreadable, source.to_string())),
+        }
     }
 
     /// Counts bytes, and waits where they come faster than allowed.
@@ -176,9 +206,9 @@ impl Work<'_> {
         let first = self.at.iter().map(|at| at.load(Ordering::Relaxed)).min().unwrap_or(0);
         if let (Some(path), Some(object)) = (path, self.objects.get(first)) {
             let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let before = object.digest.to_string();
-            let findings = earlier.iter().cloned().chain(found.into_iter().filter(|it| it.subject < before)).collect();
-            let position = Position { next: object.digest, findings };
+            let found = found.into_iter().filter(|(index, _)| *index < first).map(|(_, finding)| finding);
+            let findings = earlier.iter().cloned().chain(found).collect();
+            let position = Position { next: object.digest, next_bytes: object.size_bytes, findings };
             let temp = path.with_extension("part");
             let _ = serde_json::to_vec(&position)
                 .map_err(io::Error::from)
