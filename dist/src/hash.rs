@@ -1,6 +1,8 @@
 //! The digests of a plan's files: each file read once, several at a time.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::num::NonZero;
@@ -18,19 +20,19 @@ use crate::ui::{Bar, Terminal};
 /// # Errors
 /// [`ErrorCode::ArtifactUnreadable`], or [`ErrorCode::ArtifactChanged`] when a file is not what it was when it was planned.
 pub(crate) fn hash_files(files: &[PlannedFile], terminal: &Terminal) -> Result<Vec<Digest>, CliError> {
-    // One file may be several artifacts; it is read once.
-    let mut distinct: Vec<(&Path, Stamp)> =
-        files.iter().map(|file| (file.path.as_path(), file.stamp)).collect::<BTreeMap<_, _>>().into_iter().collect();
     // The largest first, so that it is not what all others are done waiting for.
-    distinct.sort_by_key(|(_, stamp)| std::cmp::Reverse(stamp.size_bytes));
+    let mut distinct: Vec<(&Path, Stamp)> = files.iter().map(|file| (file.path.as_path(), file.stamp)).collect();
+    distinct.sort_unstable_by_key(|(path, stamp)| (Reverse(stamp.size_bytes), path.as_os_str()));
+    // One file may be several artifacts; it is read once.
+    distinct.dedup_by_key(|(path, _)| path.as_os_str());
     let bar = terminal.bar("hashing", distinct.iter().map(|(_, stamp)| stamp.size_bytes).sum(), 0);
     let digests = hash_all(&distinct, &bar);
     bar.finish();
     let digests = digests?;
-    Ok(files.iter().map(|file| digests[file.path.as_path()]).collect())
+    Ok(files.iter().map(|file| digests[file.path.as_os_str()]).collect())
 }
 
-fn hash_all<'a>(files: &[(&'a Path, Stamp)], bar: &Bar) -> Result<BTreeMap<&'a Path, Digest>, CliError> {
+fn hash_all<'a>(files: &[(&'a Path, Stamp)], bar: &Bar) -> Result<HashMap<&'a OsStr, Digest>, CliError> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(files.len());
     let next = Mutex::new(0);
     let take = || {
@@ -40,19 +42,21 @@ fn hash_all<'a>(files: &[(&'a Path, Stamp)], bar: &Bar) -> Result<BTreeMap<&'a P
         *next += batch.len();
         batch
     };
-    let work = || -> Result<Vec<(&'a Path, Digest)>, CliError> {
+    let work = || -> Result<Vec<(&'a OsStr, Digest)>, CliError> {
         let mut done = Vec::new();
         loop {
             let batch = take();
             if batch.is_empty() {
                 return Ok(done);
             }
-            done.extend(batch.iter().map(|(path, _)| *path).zip(hash_together(batch, |bytes| bar.advance(bytes))?));
+            done.extend(
+                batch.iter().map(|(path, _)| path.as_os_str()).zip(hash_together(batch, |bytes| bar.advance(bytes))?),
+            );
         }
     };
     std::thread::scope(|scope| {
         let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let mut digests = BTreeMap::new();
+        let mut digests = HashMap::new();
         for handle in handles {
             digests.extend(handle.join().expect("hashing does not panic")?);
         }
@@ -127,8 +131,8 @@ mod tests {
         std::fs::write(&two, b"").unwrap();
         let files = [(one.as_path(), stamp(&one)), (two.as_path(), stamp(&two))];
         let digests = hash_all(&files, &Bar::hidden()).unwrap();
-        assert_eq!(digests[one.as_path()], Digest::of(b"one"));
-        assert_eq!(digests[two.as_path()], Digest::of(b""));
+        assert_eq!(digests[one.as_os_str()], Digest::of(b"one"));
+        assert_eq!(digests[two.as_os_str()], Digest::of(b""));
 
         std::fs::write(&one, b"longer").unwrap();
         assert_eq!(hash_all(&files, &Bar::hidden()).unwrap_err().code(), ErrorCode::ArtifactChanged);

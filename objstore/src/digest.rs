@@ -65,8 +65,9 @@ impl Digest {
         if text.len() != Self::HEX_LEN {
             return Err(wrong_length);
         }
-        if let Some((index, found)) = text.char_indices().find(|(_, c)| !matches!(c, '0'..='9' | 'a'..='f')) {
-            return Err(ParseDigestError::Digit { index, found });
+        if !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            let wrong = text.char_indices().find(|(_, c)| !matches!(c, '0'..='9' | 'a'..='f'));
+            return Err(wrong.map_or(wrong_length, |(index, found)| ParseDigestError::Digit { index, found }));
         }
         ObjectId::from_hex(text.as_bytes()).map(Self).map_err(|_| wrong_length)
     }
@@ -137,7 +138,7 @@ impl TryFrom<ObjectId> for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.0.hex_to_buf(&mut [0; Self::HEX_LEN]))
     }
 }
 

@@ -10,7 +10,6 @@ use protocol::dist_json::Declared;
 use protocol::{Arch, ErrorCode, FileName, Kind, Platform, Problem};
 
 use super::PlannedFile;
-use super::locate::locate;
 use super::read::Entry;
 
 /// What a file was like at one moment. Another size or time means other bytes.
@@ -41,7 +40,7 @@ impl From<Metadata> for Stamp {
 /// Finds the entry's file and settles what it is; also gives what a person may want to know of it.
 pub(super) fn describe(entry: &Entry, at: usize) -> Result<(PlannedFile, Option<Problem>), Vec<Problem>> {
     let place = |field: &str| format!("artifacts[{at}].{field}");
-    let located = locate(&entry.said.path, &entry.base, entry.outside, &place("path"));
+    let located = entry.base.locate(&entry.said.path, &place("path"));
     let (path, declared) = match (located, entry.said.declared(at)) {
         (Ok(path), Ok(declared)) => (path, declared),
         (Ok(_), Err(problems)) => return Err(problems),

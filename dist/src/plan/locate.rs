@@ -23,39 +23,68 @@ const LISTED: usize = 10;
 const MATCHING: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
-/// The file that `path`, a path or a pattern relative to `base`, means.
-///
-/// # Errors
-/// When it leads outside, means no file or more than one, or something that is not a file.
-pub(super) fn locate(path: &str, base: &Path, outside: Outside, at: &str) -> Result<PathBuf, Problem> {
-    check_outside(Path::new(path), base, outside, at)?;
-    let literal = base.join(path);
-    let found =
-        if path.is_empty() || fs::symlink_metadata(&literal).is_ok() { literal } else { matching(path, base, at)? };
-    check_file(&found, path, at)?;
-    check_target(&found, base, outside, at)?;
-    Ok(found)
+/// The folder that paths start in.
+#[derive(Debug)]
+pub(super) struct Base {
+    folder: PathBuf,
+    /// `None` where files may lie outside.
+    bounds: Option<Bounds>,
 }
 
-/// Refuses a path that leads out of `base` by its words alone, before the file system is asked anything.
-pub(super) fn check_outside(path: &Path, base: &Path, outside: Outside, at: &str) -> Result<(), Problem> {
-    if outside == Outside::Allowed {
-        return Ok(());
-    }
-    let (Ok(root), Ok(whole)) = (std::path::absolute(base), std::path::absolute(base.join(path))) else {
-        return Err(leads_out(path, at));
-    };
-    if resolve_dots(&whole).starts_with(resolve_dots(&root)) { Ok(()) } else { Err(leads_out(path, at)) }
+/// What files have to lie in. `None` is where it cannot be told, which nothing lies in.
+#[derive(Debug)]
+struct Bounds {
+    /// By the words of the path alone.
+    named: Option<PathBuf>,
+    /// Behind all symbolic links.
+    real: Option<PathBuf>,
 }
 
-/// Refuses a file whose symbolic links lead out of `base`.
-pub(super) fn check_target(found: &Path, base: &Path, outside: Outside, at: &str) -> Result<(), Problem> {
-    if outside == Outside::Allowed {
-        return Ok(());
+impl Base {
+    pub(super) fn new(folder: PathBuf, outside: Outside) -> Self {
+        let bounds = (outside == Outside::Refused).then(|| Bounds {
+            named: std::path::absolute(&folder).ok().map(|path| resolve_dots(&path)),
+            real: fs::canonicalize(&folder).ok(),
+        });
+        Self { folder, bounds }
     }
-    match (fs::canonicalize(found), fs::canonicalize(base)) {
-        (Ok(target), Ok(root)) if target.starts_with(&root) => Ok(()),
-        _ => Err(leads_out(found, at)),
+
+    /// The path of a file that may be anywhere.
+    pub(super) fn join(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// The file that `path`, a path or a pattern, means.
+    ///
+    /// # Errors
+    /// When it leads outside, means no file or more than one, or something that is not a file.
+    pub(super) fn locate(&self, path: &str, at: &str) -> Result<PathBuf, Problem> {
+        self.check_named(Path::new(path), at)?;
+        let literal = self.join(path);
+        let found = if path.is_empty() || fs::symlink_metadata(&literal).is_ok() {
+            literal
+        } else {
+            matching(path, &self.folder, at)?
+        };
+        check_file(&found, path, at)?;
+        self.check_real(&found, at)?;
+        Ok(found)
+    }
+
+    /// Refuses a path that leads out by its words alone, before the file system is asked anything.
+    pub(super) fn check_named(&self, path: &Path, at: &str) -> Result<(), Problem> {
+        let Some(Bounds { named, .. }) = &self.bounds else { return Ok(()) };
+        let inside = named.as_ref().is_some_and(|root| resolve_dots(&root.join(path)).starts_with(root));
+        if inside { Ok(()) } else { Err(leads_out(path, at)) }
+    }
+
+    /// Refuses a file whose symbolic links lead out.
+    pub(super) fn check_real(&self, found: &Path, at: &str) -> Result<(), Problem> {
+        let Some(Bounds { real, .. }) = &self.bounds else { return Ok(()) };
+        match (fs::canonicalize(found), real) {
+            (Ok(target), Some(root)) if target.starts_with(root) => Ok(()),
+            _ => Err(leads_out(found, at)),
+        }
     }
 }
 

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use protocol::{ErrorCode, Problem, limits};
 
-use super::locate::{check_outside, check_target};
 use super::read::{Input, NotesFrom};
 
 /// The notes; `None` where there are none or only blanks.
@@ -14,11 +13,11 @@ pub(super) fn read_notes(input: &Input) -> Result<Option<String>, Problem> {
     let text = match &input.notes {
         NotesFrom::Nowhere => return Ok(None),
         NotesFrom::Text(text) => text.clone(),
-        NotesFrom::File { path, base, outside } => {
-            check_outside(path, base, *outside, "notes_file")?;
+        NotesFrom::File { path, base } => {
+            base.check_named(path, "notes_file")?;
             let whole = base.join(path);
             let text = read_file(&whole)?;
-            check_target(&whole, base, *outside, "notes_file")?;
+            base.check_real(&whole, "notes_file")?;
             text
         }
         NotesFrom::Both => {

@@ -3,10 +3,12 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use protocol::dist_json::{ArtifactEntry, DistJson, FILE_NAME};
 use protocol::{ErrorCode, Problem, limits};
 
+use super::locate::Base;
 use super::{Outside, PlanRequest};
 use crate::error::CliError;
 
@@ -22,15 +24,14 @@ pub(super) struct Input {
 /// One entry, and where its path starts.
 pub(super) struct Entry {
     pub(super) said: ArtifactEntry,
-    pub(super) base: PathBuf,
-    pub(super) outside: Outside,
+    pub(super) base: Rc<Base>,
 }
 
 /// Where the notes come from.
 pub(super) enum NotesFrom {
     Nowhere,
     Text(String),
-    File { path: PathBuf, base: PathBuf, outside: Outside },
+    File { path: PathBuf, base: Base },
     Both,
 }
 
@@ -53,7 +54,8 @@ pub(super) fn read_input(request: &PlanRequest, says_enough: fn(&PlanRequest) ->
         // Who names a file on the command line has said that it may be published.
         (flags.artifacts.clone(), PathBuf::from("."), Outside::Allowed)
     };
-    let entries = said.into_iter().map(|said| Entry { said, base: base.clone(), outside }).collect();
+    let base = Rc::new(Base::new(base, outside));
+    let entries = said.into_iter().map(|said| Entry { said, base: base.clone() }).collect();
     override_fields(&mut dist_json, request);
     Ok(Input { label, folder, dist_json, entries, notes })
 }
@@ -81,12 +83,14 @@ fn notes_from(dist_json: &DistJson, request: &PlanRequest, folder: &Path) -> Not
         return NotesFrom::Text(text.clone());
     }
     if let Some(path) = &flags.notes_file {
-        return NotesFrom::File { path: path.clone(), base: PathBuf::from("."), outside: Outside::Allowed };
+        return NotesFrom::File { path: path.clone(), base: Base::new(".".into(), Outside::Allowed) };
     }
     match (&dist_json.notes, &dist_json.notes_file) {
         (None, None) => NotesFrom::Nowhere,
         (Some(text), None) => NotesFrom::Text(text.clone()),
-        (None, Some(path)) => NotesFrom::File { path: path.into(), base: folder.to_owned(), outside: request.outside },
+        (None, Some(path)) => {
+            NotesFrom::File { path: path.into(), base: Base::new(folder.to_owned(), request.outside) }
+        }
         (Some(_), Some(_)) => NotesFrom::Both,
     }
 }

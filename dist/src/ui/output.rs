@@ -70,9 +70,11 @@ pub(crate) fn write_json<T: Serialize>(document: &T) -> Result<(), CliError> {
     } else {
         serde_json::to_string(document)
     };
-    let text =
+    let mut text =
         text.map_err(|error| CliError::new(ErrorCode::Internal, "the answer has no JSON form").caused_by(error))?;
-    write_stdout(&format!("{text}\n"))
+    text.push('\n');
+    // It has no colours that would have to be taken out.
+    written(io::stdout().lock(), &text).map(|_| ())
 }
 
 /// A document on one line of its own.
@@ -107,7 +109,10 @@ pub(crate) fn write_stdout(text: &str) -> Result<(), CliError> {
 /// # Errors
 /// When it cannot be written, unless the reader closed the pipe.
 pub(crate) fn stream_stdout(text: &str) -> Result<Reader, CliError> {
-    let mut stdout = anstream::AutoStream::auto(io::stdout().lock());
+    written(anstream::AutoStream::auto(io::stdout().lock()), text)
+}
+
+fn written(mut stdout: impl Write, text: &str) -> Result<Reader, CliError> {
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(CliError::new(ErrorCode::Io, "cannot write to stdout").caused_by(error))

@@ -8,6 +8,7 @@
 //! and writes the audit event.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use inspect::Report;
 use jiff::Timestamp;
@@ -33,7 +34,6 @@ use crate::db::{self, stages::StageRow};
 use crate::faults::step;
 
 /// A commit whose request is in order; whether it goes through depends on the state of the app.
-#[derive(Clone)]
 pub(super) struct Plan {
     pub(super) app: AppSlug,
     pub(super) manifest: ReleaseManifest,
@@ -79,18 +79,22 @@ pub(super) async fn carry_out(server: &Server, caller: Caller, plan: Plan) -> Re
         }
     }
     let (store, at) = (server.store.clone(), server.clock.now());
+    let plan = Arc::new(plan);
     let judged = plan.clone();
-    let is_new = server
+    let verdict = server
         .db
         .read(move |connection| {
-            let verdict = judge(connection, &store, &judged)?;
+            let verdict = judge(connection, &store, &judged, None)?;
             check_expected(connection, &judged, verdict.release(&judged))?;
-            Ok::<_, OpError>(matches!(verdict, Verdict::New))
+            Ok::<_, OpError>(verdict)
         })
         .await?;
-    let found = if is_new { prepare(server, &plan, at).await? } else { Found::new() };
+    let (same, found) = match verdict {
+        Verdict::New => (None, prepare(server, &plan, at).await?),
+        Verdict::Unchanged(existing) => (Some(existing), Found::new()),
+    };
     let store = server.store.clone();
-    server.db.write(move |tx| publish(tx, &store, &caller, &plan, &found, at)).await
+    server.db.write(move |tx| publish(tx, &store, &caller, (&plan, same), &found, at)).await
 }
 
 /// What inspection found in the objects of a release.
@@ -139,12 +143,18 @@ fn plan(app: AppSlug, request: CommitRequest) -> Result<Plan, OpError> {
     Ok(Plan { app, manifest, id, updates: request.updates, reason: check_reason(request.reason)?, parts: Vec::new() })
 }
 
-/// Decides on the state of the app: is the name free, is the content the same, is the closure whole?
-fn judge(connection: &Connection, store: &Store, plan: &Plan) -> Result<Verdict, OpError> {
+/// Decides on the state of the app: is the name free, is the content the same, is the closure whole? Of `same` it is known
+/// that its content is the same.
+fn judge(connection: &Connection, store: &Store, plan: &Plan, same: Option<ReleaseId>) -> Result<Verdict, OpError> {
     let Plan { app, manifest, .. } = plan;
     db::apps::access(connection, app)?.ok_or_else(|| OpError::AppNotFound(app.clone()))?;
     if let Some(existing) = refs::sqlite::find(connection, app, &RefName::Release(manifest.name()))? {
-        return judge_existing(store, plan, release_id(existing.target));
+        let existing = release_id(existing.target);
+        return if same == Some(existing) {
+            Ok(Verdict::Unchanged(existing))
+        } else {
+            judge_existing(store, plan, existing)
+        };
     }
     if let Some(parent) = manifest.parent
         && db::releases::find(connection, app, &parent)?.is_none()
@@ -179,11 +189,11 @@ fn publish(
     tx: &Transaction<'_>,
     store: &Store,
     caller: &Caller,
-    plan: &Plan,
+    (plan, same): (&Plan, Option<ReleaseId>),
     found: &Found,
     at: Timestamp,
 ) -> Result<Committed, OpError> {
-    let verdict = judge(tx, store, plan)?;
+    let verdict = judge(tx, store, plan, same)?;
     let id = verdict.release(plan);
     let (status, reports) = match verdict {
         Verdict::Unchanged(existing) => {

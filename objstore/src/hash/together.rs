@@ -4,7 +4,11 @@
 //! 300 MB/s, however wide its vectors are. Several streams, one in each lane of a vector, go at less than half of that each,
 //! and at three to six times of it together.
 
-use std::io::{self, ErrorKind, Read};
+use std::{
+    cell::RefCell,
+    io::{self, ErrorKind, Read},
+    ops::Range,
+};
 
 use super::{
     has_sha_instructions, read_through,
@@ -14,6 +18,14 @@ use crate::{Digest, Hasher};
 
 /// How much of each stream is read at a time. All lanes together stay in the CPU's second-level cache.
 const CHUNK_BYTES: usize = 32 * 1024;
+
+/// The blocks of a chunk, and those of the padding.
+const BUFFER_BLOCKS: usize = CHUNK_BYTES / BLOCK + 2;
+
+thread_local! {
+    /// What a thread reads into. It is kept, because to make it anew costs as much as to hash what small files have.
+    static MEMORY: RefCell<Vec<[u8; BLOCK]>> = const { RefCell::new(Vec::new()) };
+}
 
 /// The smallest number of lanes that is faster than one stream after the other.
 const WORTHWHILE: usize = 3;
@@ -55,7 +67,11 @@ pub fn hash_readers<R: Read>(
     if lanes == 1 || readers.len() < WORTHWHILE {
         return readers.into_iter().map(|reader| hash_watched(reader, &mut watch)).collect();
     }
-    readers.chunks_mut(lanes).flat_map(|readers| in_lanes(readers, &mut watch)).collect()
+    let mut memory = MEMORY.take();
+    memory.resize(MAX_LANES * BUFFER_BLOCKS, [0; BLOCK]);
+    let hashed = readers.chunks_mut(lanes).flat_map(|readers| in_lanes(readers, &mut memory, &mut watch)).collect();
+    MEMORY.set(memory);
+    hashed
 }
 
 fn hash_watched(reader: impl Read, watch: &mut impl FnMut(u64) -> io::Result<()>) -> io::Result<(Digest, u64)> {
@@ -70,12 +86,11 @@ fn hash_watched(reader: impl Read, watch: &mut impl FnMut(u64) -> io::Result<()>
 /// Hashes at most [`MAX_LANES`] streams, one in each lane.
 fn in_lanes<R: Read>(
     readers: &mut [R],
+    memory: &mut [[u8; BLOCK]],
     watch: &mut impl FnMut(u64) -> io::Result<()>,
 ) -> Vec<io::Result<(Digest, u64)>> {
     let mut state = State::new();
-    // One piece of memory, which costs nothing where small streams leave it untouched.
-    let mut memory = vec![[0; BLOCK]; readers.len() * Lane::<R>::BLOCKS];
-    let buffers = memory.chunks_exact_mut(Lane::<R>::BLOCKS);
+    let buffers = memory.chunks_exact_mut(BUFFER_BLOCKS);
     let mut lanes: Vec<Lane<'_, R>> =
         readers.iter_mut().zip(buffers).map(|(reader, blocks)| Lane::new(reader, blocks)).collect();
     loop {
@@ -104,16 +119,13 @@ struct Lane<'a, R> {
     reader: &'a mut R,
     blocks: &'a mut [[u8; BLOCK]],
     /// The blocks that are whole, or padded.
-    ready: std::ops::Range<usize>,
+    ready: Range<usize>,
     size_bytes: u64,
     is_padded: bool,
     result: Option<io::Result<(Digest, u64)>>,
 }
 
 impl<'a, R: Read> Lane<'a, R> {
-    /// Those of a chunk, and those of the padding.
-    const BLOCKS: usize = CHUNK_BYTES / BLOCK + 2;
-
     fn new(reader: &'a mut R, blocks: &'a mut [[u8; BLOCK]]) -> Self {
         Self { reader, blocks, ready: 0..0, size_bytes: 0, is_padded: false, result: None }
     }
@@ -194,7 +206,8 @@ mod tests {
         for some in all.chunks(lanes).chain(all.rchunks(lanes)) {
             let mut readers: Vec<Slow<'_>> = some.iter().map(|bytes| Slow(bytes, 0, None)).collect();
             let mut seen = 0;
-            let found = in_lanes(&mut readers, &mut |count| {
+            let mut memory = vec![[7; BLOCK]; MAX_LANES * BUFFER_BLOCKS];
+            let found = in_lanes(&mut readers, &mut memory, &mut |count| {
                 seen += count;
                 Ok(())
             });

@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::ErrorCode;
+use crate::platform::LinkKind;
 
 fn line(filename: &str, bytes: &[u8]) -> ArtifactLine {
     ArtifactLine {
@@ -120,7 +121,41 @@ fn lines() -> impl Strategy<Value = Vec<ArtifactLine>> {
         .prop_filter("at least one", |lines: &Vec<_>| !lines.is_empty())
 }
 
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![any::<String>(), "[\\x00-\\x1f\"\\\\/\\x7f-\u{9f}\u{2028}\u{e000}\u{fffd}\u{1f680}]{0,20}"]
+}
+
+fn sources() -> impl Strategy<Value = Source> {
+    let field = || prop::option::of(text());
+    (field(), field(), field(), field()).prop_map(|(commit, branch, repository, run_url)| Source {
+        commit,
+        branch,
+        repository,
+        run_url,
+    })
+}
+
+fn links() -> impl Strategy<Value = Vec<Link>> {
+    let link = text().prop_map(|url| Link { platform: Platform::Ios, kind: LinkKind::Testflight, url });
+    prop::collection::vec(link, 0..3)
+}
+
 proptest! {
+    #[test]
+    fn canonical_bytes_are_those_of_rfc_8785(
+        artifacts in lines(),
+        (notes, source, links) in (prop::option::of(text()), sources(), links()),
+        (has_build, parent) in (any::<bool>(), prop::option::of(any::<[u8; 32]>())),
+        (size, seconds) in (0u64..1 << 53, 0i64..4_000_000_000),
+    ) {
+        let mut written = ReleaseManifest { source, notes, artifacts, links, ..manifest() };
+        written.created_at = Timestamp::from_second(seconds).unwrap();
+        written.build = written.build.filter(|_| has_build);
+        written.parent = parent.map(Digest::from_bytes);
+        written.artifacts[0].size = size;
+        prop_assert_eq!(written.canonical_bytes(), serde_json_canonicalizer::to_vec(&written).unwrap());
+    }
+
     #[test]
     fn a_manifest_is_read_back_from_its_bytes(artifacts in lines(), notes in prop::option::of(".{0,80}"), seconds in 0i64..4_000_000_000) {
         let mut written = ReleaseManifest { notes, artifacts, ..manifest() };
