@@ -402,7 +402,10 @@ impl Backup {
     }
 
     fn verify(&self) -> Result<ExitCode> {
-        let verified = backup::verify(&self.directory)?;
+        let progress = Progress::new(self.json);
+        let verified = backup::verify(&self.directory, &|event| progress.hear(&event));
+        progress.clear();
+        let verified = verified?;
         if self.json {
             print(&(serde_json::to_string_pretty(&verified)? + "\n"))?;
         } else {

@@ -357,6 +357,10 @@ fn check_directory(data: &Path) -> CheckReport {
     check::run(data, &store, &check::Options::default(), &AtomicBool::new(false), &|_| {}).unwrap()
 }
 
+fn backup_faults(directory: &Path) -> Vec<String> {
+    backup::verify(directory, &|_| {}).unwrap().faults
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_made_during_an_upload_is_restored_whole() {
     let (server, admin) = stage().await;
@@ -376,7 +380,7 @@ async fn a_backup_made_during_an_upload_is_restored_whole() {
     });
     let made = made.await.unwrap();
     assert_eq!((made.objects, made.copied, made.missing.len()), (6, 6, 0));
-    assert_eq!(backup::verify(folder.path()).unwrap().faults, Vec::<String>::new());
+    assert_eq!(backup_faults(folder.path()), Vec::<String>::new());
 
     let restored = backup::restore(&backup::choose(folder.path(), None).unwrap(), elsewhere.path()).unwrap();
     assert_eq!((restored.audit_head, restored.missing.len()), (made.audit_head, 0));
@@ -388,6 +392,13 @@ async fn a_backup_made_during_an_upload_is_restored_whole() {
     assert_eq!(refs["refs"]["channels/beta"], published[2].id().to_string());
     let error = backup::restore(&backup::choose(folder.path(), None).unwrap(), again.data.path());
     assert!(error.is_err(), "never over a store that is there");
+
+    let damaged = published[0].artifacts[0].sha256;
+    tamper(folder.path(), &damaged, |bytes| bytes[0] ^= 1);
+    let faults = backup_faults(folder.path());
+    assert_eq!(faults.len(), 2, "{faults:?}");
+    assert!(faults[0].starts_with(&format!("object {damaged}: its ")), "{faults:?}");
+    assert!(faults[1].ends_with(&format!("it needs {damaged}, which is not there or not whole")), "{faults:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -412,7 +423,7 @@ async fn backups_are_incremental_rotate_and_hold_gc_off_while_they_are_made() {
     admin.upload("acme", &[b"more"]).await;
     assert_eq!(blocking(2, 2).await, (1, 1));
     assert_eq!(backup::snapshots(folder.path()).unwrap().len(), 2);
-    assert_eq!(backup::verify(folder.path()).unwrap().faults, Vec::<String>::new());
+    assert_eq!(backup_faults(folder.path()), Vec::<String>::new());
 
     let database = rusqlite::Connection::open(server.data.path().join(distd::db::FILE_NAME)).unwrap();
     assert_eq!(database.query_row("SELECT count(*) FROM gc_holds", [], |row| row.get::<_, u32>(0)).unwrap(), 0);

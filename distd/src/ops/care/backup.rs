@@ -22,12 +22,14 @@ use std::{fs, io};
 
 use jiff::{SignedDuration, Timestamp};
 use objstore::{CopyError, CopyMethod, Digest, DirLock, Options as StoreOptions, Store};
+use protocol::api::Finding;
 use protocol::audit_chain::Mark;
 use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 
 use super::super::OpError;
 use super::Policy;
+use super::check::{self, Listener};
 use super::live::live;
 use crate::db::{self, Database};
 
@@ -354,11 +356,12 @@ pub struct Verified {
     pub faults: Vec<String>,
 }
 
-/// Reads a backup whole: every object against its name, every database, and whether each snapshot has all it needs.
+/// Reads a backup whole: every object against its name, every database, and whether each snapshot has all it needs. `listener` is
+/// told how far it is with the objects.
 ///
 /// # Errors
 /// When the folder cannot be listed.
-pub fn verify(directory: &Path) -> Result<Verified, BackupError> {
+pub fn verify(directory: &Path, listener: Listener<'_>) -> Result<Verified, BackupError> {
     let _lock = DirLock::acquire(directory)?;
     let pool = Store::attach(directory, StoreOptions::default());
     let names = snapshots(directory)?;
@@ -366,16 +369,14 @@ pub fn verify(directory: &Path) -> Result<Verified, BackupError> {
     if names.is_empty() {
         faults.push("there is no snapshot".to_owned());
     }
-    let mut bad = HashSet::new();
     let objects = pool.survey()?.objects;
-    for object in &objects {
-        if let Err(error) = pool.verify(&object.digest) {
-            bad.insert(object.digest);
-            faults.push(error.to_string());
+    let mut whole: HashSet<Digest> = objects.iter().map(|object| object.digest).collect();
+    for Finding { subject, message, .. } in check::read_objects(&pool, &objects, listener) {
+        if let Ok(digest) = Digest::parse(&subject) {
+            whole.remove(&digest);
         }
+        faults.push(format!("object {subject}: {message}"));
     }
-    let whole: HashSet<Digest> =
-        objects.iter().map(|object| object.digest).filter(|digest| !bad.contains(digest)).collect();
     for name in &names {
         if let Err(error) = verify_snapshot(directory, name, &pool, &whole, &mut faults) {
             faults.push(format!("{name}: {error}"));

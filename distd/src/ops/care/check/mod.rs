@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use jiff::Timestamp;
-use objstore::{Digest, Store};
+use objstore::{Digest, Store, SurveyedObject};
 use protocol::api::{CheckEvent, CheckReport, Finding, FindingKind, FindingLevel};
 use protocol::audit_chain::Mark;
 use rusqlite::Connection;
@@ -112,6 +112,14 @@ pub fn run(
     })
 }
 
+/// Reads all of these objects on all cores; returns those that are not what their names say.
+pub(super) fn read_objects(store: &Store, objects: &[SurveyedObject], listener: Listener<'_>) -> Vec<Finding> {
+    let mut findings = Findings { list: Vec::new(), listener };
+    let (all, to_the_end) = (HashSet::new(), AtomicBool::new(false));
+    objects::read(store, objects, &all, &Options::default(), &to_the_end, &mut findings);
+    findings.list
+}
+
 /// What was found so far.
 struct Findings<'a> {
     list: Vec<Finding>,
@@ -205,7 +213,7 @@ struct Suspects {
     wrong_size: HashSet<Digest>,
 }
 
-fn compare(named: &Named, objects: &[objstore::SurveyedObject], findings: &mut Findings<'_>) -> Suspects {
+fn compare(named: &Named, objects: &[SurveyedObject], findings: &mut Findings<'_>) -> Suspects {
     let mut suspects = Suspects::default();
     let mut there = HashSet::new();
     for object in objects {
