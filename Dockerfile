@@ -35,9 +35,11 @@ LABEL org.opencontainers.image.title="dist" \
 COPY --from=binaries /root-fs/usr /usr
 COPY --from=binaries /root-fs/etc /etc
 COPY --from=binaries --chown=1000:1000 /root-fs/data /data
+# The last: what a check of the store took goes back to be used again, instead of staying with the thread that had it.
 ENV PATH=/usr/bin \
     DISTD_DATA=/data \
-    DISTD_LISTEN=0.0.0.0:8080
+    DISTD_LISTEN=0.0.0.0:8080 \
+    MALLOC_ARENA_MAX=2
 USER 1000:1000
 VOLUME /data
 EXPOSE 8080
