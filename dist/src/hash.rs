@@ -64,14 +64,6 @@ fn hash_all<'a>(files: &[(&'a Path, Stamp)], bar: &Bar) -> Result<HashMap<&'a Os
     })
 }
 
-/// The digest of one file; `advance` is told of the bytes as they are read. Blocks.
-///
-/// # Errors
-/// As [`hash_files`].
-pub(crate) fn hash_file(path: &Path, stamp: Stamp, advance: impl FnMut(u64)) -> Result<Digest, CliError> {
-    Ok(hash_together(&[(path, stamp)], advance)?[0])
-}
-
 /// The digests of several files, read side by side.
 fn hash_together(files: &[(&Path, Stamp)], mut advance: impl FnMut(u64)) -> Result<Vec<Digest>, CliError> {
     let open = files.iter().map(|(path, stamp)| open_unchanged(path, *stamp)).collect::<Result<Vec<_>, _>>()?;
@@ -105,7 +97,8 @@ pub(crate) fn open_unchanged(path: &Path, stamp: Stamp) -> Result<File, CliError
     if now == stamp { Ok(file) } else { Err(changed(path)) }
 }
 
-fn unreadable(path: &Path, error: io::Error) -> CliError {
+/// What is told when a file cannot be read.
+pub(crate) fn unreadable(path: &Path, error: io::Error) -> CliError {
     CliError::new(ErrorCode::ArtifactUnreadable, format!("{} cannot be read", path.display())).caused_by(error)
 }
 

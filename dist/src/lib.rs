@@ -17,6 +17,7 @@ mod identity;
 mod naming;
 mod plan;
 mod publish;
+mod running;
 mod session;
 mod source;
 mod ui;

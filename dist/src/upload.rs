@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,20 +18,21 @@ use futures_util::StreamExt;
 use protocol::{AppSlug, Digest, ErrorCode, digest_field, paths};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use reqwest::{Body, Method, RequestBuilder, Response, StatusCode};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::client::{Again, Client, Failure, Repeat, WORK_TIMEOUT};
 use crate::error::CliError;
 use crate::hash::{changed, open_unchanged};
 use crate::plan::{PlannedFile, Stamp};
+use crate::running::RunningDigest;
 use crate::ui::Bar;
 
 /// How much is read from disk at a time.
-const READ_BYTES: usize = 1024 * 1024;
+const READ_BYTES: u64 = 256 * 1024;
 
 /// How many reads may wait for the network.
-const READS_AHEAD: usize = 4;
+const READS_AHEAD: usize = 16;
 
 /// How long the network may take nothing while there is something to send.
 const STALL: Duration = Duration::from_mins(1);
@@ -97,8 +99,8 @@ pub(crate) struct Upload<'a> {
     pub(crate) app: &'a AppSlug,
     /// What.
     pub(crate) object: &'a LocalObject,
-    /// Its digest, once it is known, where its name is made up.
-    pub(crate) turns_out: Option<watch::Receiver<Option<Digest>>>,
+    /// What its digest is made of while it is sent, where its name is made up.
+    pub(crate) turns_out: Option<Arc<RunningDigest>>,
     /// Most bytes in one request, where something on the way limits them.
     pub(crate) chunk_bytes: Option<u64>,
     /// Where progress shows.
@@ -192,11 +194,8 @@ impl Upload<'_> {
 
     /// What the object turns out to be, where its name is made up.
     async fn digest(&self) -> Result<Option<Digest>, Failure> {
-        let Some(turns_out) = &self.turns_out else { return Ok(None) };
-        let mut turns_out = turns_out.clone();
-        // Whoever hashed it says what went wrong.
-        let known = turns_out.wait_for(Option::is_some).await.map_err(|_| Failure::last(changed(&self.object.path)))?;
-        Ok(*known)
+        let Some(running) = self.turns_out.clone() else { return Ok(None) };
+        running.complete(self.object.clone()).await.map(Some).map_err(Failure::last)
     }
 
     fn patch(&self, at: u64, length: u64, is_last: bool) -> RequestBuilder {
@@ -229,9 +228,15 @@ impl Upload<'_> {
             return Body::from(Bytes::new());
         }
         let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(READS_AHEAD);
-        let (stamp, trouble, at) = (self.object.stamp, trouble.clone(), self.object.start + at);
+        let (object, running, trouble) = (self.object.clone(), self.turns_out.clone(), trouble.clone());
         tokio::task::spawn_blocking(move || {
-            if let Err(error) = read_pieces(&mut file, at, length, stamp, &sender) {
+            let send = |from, piece: Vec<u8>| {
+                if let Some(running) = &running {
+                    running.take(from, &piece);
+                }
+                sender.blocking_send(Ok(Bytes::from(piece))).is_ok()
+            };
+            if let Err(error) = read_pieces(&mut file, &object, at..at + length, send) {
                 trouble.set(error);
                 // Cuts the request. Nobody receives it where the request has failed already.
                 let _ = sender.blocking_send(Err(io::ErrorKind::InvalidData.into()));
@@ -329,26 +334,29 @@ fn read_progress(headers: &HeaderMap, size_bytes: u64) -> Option<Progress> {
     }
 }
 
+/// Reads a part of the object, piece by piece, and hands each over with where it begins, until nobody wants more.
 fn read_pieces(
     file: &mut File,
-    at: u64,
-    length: u64,
-    stamp: Stamp,
-    sender: &mpsc::Sender<io::Result<Bytes>>,
+    object: &LocalObject,
+    part: Range<u64>,
+    mut send: impl FnMut(u64, Vec<u8>) -> bool,
 ) -> io::Result<()> {
-    file.seek(SeekFrom::Start(at))?;
-    let mut left = length;
-    while left > 0 {
-        let mut piece = vec![0; usize::try_from(left).unwrap_or(READ_BYTES).min(READ_BYTES)];
-        file.read_exact(&mut piece)?;
-        left -= piece.len() as u64;
+    file.seek(SeekFrom::Start(object.start + part.start))?;
+    let mut at = part.start;
+    while at < part.end {
+        let length = (part.end - at).min(READ_BYTES);
+        let mut piece = Vec::with_capacity(usize::try_from(length).map_err(io::Error::other)?);
+        if file.take(length).read_to_end(&mut piece)? as u64 != length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         // The last piece is held back until the file is known to be what it was.
-        if left == 0 && Stamp::of(file)? != stamp {
+        if at + length == part.end && Stamp::of(file)? != object.stamp {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        if sender.blocking_send(Ok(Bytes::from(piece))).is_err() {
+        if !send(at, piece) {
             return Ok(());
         }
+        at += length;
     }
     Ok(())
 }
@@ -381,21 +389,36 @@ mod tests {
     fn a_file_that_changes_while_it_is_read_never_arrives_whole() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
-        std::fs::write(&path, vec![1; 3 * READ_BYTES]).unwrap();
+        std::fs::write(&path, vec![1; 3 * 256 * 1024]).unwrap();
         let mut file = File::open(&path).unwrap();
         let stamp = Stamp::of(&file).unwrap();
-        let (sender, mut receiver) = mpsc::channel(8);
-        read_pieces(&mut file, 1, stamp.size_bytes - 1, stamp, &sender).unwrap();
+        let mut object = LocalObject {
+            digest: Digest::of(b"made up"),
+            path: path.clone(),
+            start: 1,
+            size_bytes: stamp.size_bytes - 1,
+            stamp,
+            name: "a".to_owned(),
+        };
+        let all = 0..object.size_bytes;
         let mut arrived = 0;
-        while let Ok(Ok(piece)) = receiver.try_recv() {
+        let take = |from: u64, piece: Vec<u8>| {
+            assert_eq!(from, arrived);
             arrived += piece.len() as u64;
-        }
-        assert_eq!(arrived, stamp.size_bytes - 1);
+            true
+        };
+        read_pieces(&mut file, &object, all.clone(), take).unwrap();
+        assert_eq!(arrived, object.size_bytes);
 
         File::options().append(true).open(&path).unwrap().set_len(stamp.size_bytes - 5).unwrap();
-        assert!(read_pieces(&mut file, 0, stamp.size_bytes, stamp, &sender).is_err());
-        let other = Stamp { size_bytes: stamp.size_bytes, modified: None };
-        assert!(read_pieces(&mut file, 0, 10, other, &sender).is_err());
-        assert!(receiver.try_recv().is_ok_and(|piece| piece.is_ok_and(|piece| piece.len() == READ_BYTES)));
+        let mut pieces = 0;
+        let mut count = |_, _| {
+            pieces += 1;
+            true
+        };
+        assert!(read_pieces(&mut file, &object, all, &mut count).is_err());
+        object.stamp = Stamp { size_bytes: stamp.size_bytes, modified: None };
+        assert!(read_pieces(&mut file, &object, 0..10, &mut count).is_err());
+        assert_eq!(pieces, 2);
     }
 }

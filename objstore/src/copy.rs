@@ -91,7 +91,7 @@ impl Store {
         disk::set_sealed_mode(temp.path())?;
         fs::File::open(temp.path())?.sync_all()?;
         let published = self.publish(temp.into_temp_path(), digest, size_bytes);
-        published.map_err(|error| match error {
+        published.map(|put| put.was_new).map_err(|error| match error {
             WriteError::Io { source, .. } => source,
             full @ WriteError::NoSpace { .. } => io::Error::new(io::ErrorKind::StorageFull, full),
         })

@@ -5,6 +5,7 @@ use std::{
     io,
     ops::Range,
     path::Path,
+    time::SystemTime,
 };
 
 use crate::faults;
@@ -148,14 +149,52 @@ pub(crate) fn start_writeback(file: &File, range: Range<u64>) {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn start_writeback(_file: &File, _range: Range<u64>) {}
 
+/// Which file it is, whatever its name: enough to tell whether another one has taken its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileId {
+    device: u64,
+    number: u64,
+    size_bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+impl FileId {
+    pub(crate) fn of(metadata: &fs::Metadata) -> Self {
+        let (device, number) = number(metadata);
+        // The number of a file that was removed may be used again.
+        Self { device, number, size_bytes: metadata.len(), modified: metadata.modified().ok() }
+    }
+
+    /// The file at `path`, or `None` where there is none.
+    pub(crate) fn at(path: &Path) -> io::Result<Option<Self>> {
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_file() => Ok(Some(Self::of(&metadata))),
+            Ok(_) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Its size in bytes.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+}
+
+#[cfg(unix)]
+fn number(metadata: &fs::Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.dev(), metadata.ino())
+}
+
+#[cfg(not(unix))]
+fn number(_metadata: &fs::Metadata) -> (u64, u64) {
+    (0, 0)
+}
+
 /// The size of the file at `path` in bytes, or `None` where there is none.
 pub(crate) fn file_len(path: &Path) -> io::Result<Option<u64>> {
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => Ok(Some(metadata.len())),
-        Ok(_) => Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+    Ok(FileId::at(path)?.map(|file| file.size_bytes))
 }
 
 /// Removes the file at `path`; a missing one counts as removed.

@@ -66,9 +66,11 @@ mod write;
 
 pub use copy::{CopyError, CopyMethod};
 pub use digest::{Digest, NotSha256, ParseDigestError};
+pub use disk::FileId;
 pub use hash::{Hasher, batch, hash_reader, hash_readers};
 pub use list::ListError;
 pub use lock::{DirLock, LockError};
+pub use quarantine::MovedAside;
 pub use read::{ObjectReader, ReadError};
 pub use store::{OpenError, Options, Store};
 pub use sums::{BLOCK_BYTES, BlockSums};

@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
 };
 
-use crate::{Digest, Store, disk, faults};
+use crate::{Digest, FileId, Store, disk, faults};
 
 /// [`Store::read`] or [`Store::read_to_vec`] failed.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +69,7 @@ pub enum ReadError {
 #[derive(Debug)]
 pub struct ObjectReader {
     file: File,
-    size_bytes: u64,
+    id: FileId,
 }
 
 impl ObjectReader {
@@ -87,9 +87,9 @@ impl Store {
     /// [`ReadError::NotFound`] when it is not held, [`ReadError::Io`] when it cannot be opened.
     pub fn read(&self, digest: &Digest) -> Result<ObjectReader, ReadError> {
         let path = self.layout().object(digest);
-        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let opened = File::open(&path).and_then(|file| Ok((FileId::of(&file.metadata()?), file)));
         match opened {
-            Ok((size_bytes, file)) => Ok(ObjectReader { file, size_bytes }),
+            Ok((id, file)) => Ok(ObjectReader { file, id }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ReadError::NotFound { digest: *digest }),
             Err(source) => Err(ReadError::Io { path, source }),
         }
@@ -123,12 +123,17 @@ impl Store {
 impl ObjectReader {
     /// The object's size in bytes.
     pub fn len(&self) -> u64 {
-        self.size_bytes
+        self.id.size_bytes()
+    }
+
+    /// Which file is read.
+    pub(crate) fn id(&self) -> FileId {
+        self.id
     }
 
     /// Whether the object has no bytes.
     pub fn is_empty(&self) -> bool {
-        self.size_bytes == 0
+        self.len() == 0
     }
 
     /// Reads into `buf` from `offset` (bytes from the start), independent of where [`Read`] is.

@@ -213,9 +213,9 @@ impl Sealed {
         let size_bytes = upload.size_bytes;
         let mut partial = TempPath::try_from_path(&upload.path).map_err(UploadError::at(&upload.path))?;
         partial.disable_cleanup(true);
-        let was_new = upload.session.store().publish(partial, &digest, size_bytes)?;
+        let put = upload.session.store().publish(partial, &digest, size_bytes)?;
         upload.resumable = false;
-        Ok(Put { digest, size_bytes, was_new })
+        Ok(put)
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    BlockSums, Digest, Hasher, ObjectReader, ReadError, Store, faults,
+    BlockSums, Digest, FileId, Hasher, ObjectReader, ReadError, Store, faults,
     hash::{hash_readers, read_through},
     sums::Running,
 };
@@ -22,14 +22,14 @@ pub enum VerifyError {
     },
     /// The bytes on disk are not those of the object: the disk is damaged.
     /// [`Store::quarantine`] moves it aside.
-    #[error("object {digest} is damaged: its {size_bytes} bytes hash to {actual}")]
+    #[error("object {digest} is damaged: its {} bytes hash to {actual}", file.size_bytes())]
     Damaged {
         /// The object asked for.
         digest: Digest,
         /// What its file hashes to.
         actual: Digest,
-        /// How large its file is.
-        size_bytes: u64,
+        /// The file with these bytes, for [`Store::quarantine`].
+        file: FileId,
     },
     /// The file could not be opened or read.
     #[error("cannot verify object {path}")]
@@ -50,11 +50,11 @@ impl Store {
     /// changed on disk.
     pub fn verify(&self, digest: &Digest) -> Result<(), VerifyError> {
         let mut hasher = Hasher::new();
-        let size_bytes = self.read_whole(digest, |bytes| {
+        let file = self.read_whole(digest, |bytes| {
             hasher.update(bytes);
             Ok(())
         })?;
-        judge(*digest, hasher.finish(), size_bytes)
+        judge(*digest, hasher.finish(), file)
     }
 
     /// Verifies several objects side by side; what is said of each is in their order. [`batch`](crate::batch) tells how many are
@@ -70,14 +70,19 @@ impl Store {
         digests: &[Digest],
         watch: impl FnMut(u64) -> io::Result<()>,
     ) -> Vec<Result<(), VerifyError>> {
-        let mut readers = Vec::new();
-        let open = |digest| self.open_whole(digest).map(|reader| readers.push(reader));
+        let (mut readers, mut files) = (Vec::new(), Vec::new());
+        let open = |digest| {
+            self.open_whole(digest).map(|reader| {
+                files.push(reader.object.id());
+                readers.push(reader);
+            })
+        };
         let mut outcomes: Vec<Result<(), VerifyError>> = digests.iter().map(open).collect();
         let hashed = hash_readers(readers, watch);
         let opened = digests.iter().zip(&mut outcomes).filter(|(_, outcome)| outcome.is_ok());
-        for ((digest, outcome), hashed) in opened.zip(hashed) {
+        for ((digest, outcome), (hashed, file)) in opened.zip(hashed.into_iter().zip(files)) {
             *outcome = match hashed {
-                Ok((actual, size_bytes)) => judge(*digest, actual, size_bytes),
+                Ok((actual, _)) => judge(*digest, actual, file),
                 Err(source) => Err(self.unread(digest, source)),
             };
         }
@@ -91,16 +96,18 @@ impl Store {
     /// As [`Store::verify`].
     pub fn verify_and_sum(&self, digest: &Digest) -> Result<BlockSums, VerifyError> {
         let mut running = Running::default();
-        let size_bytes = self.read_whole(digest, |bytes| {
+        let file = self.read_whole(digest, |bytes| {
             running.update(bytes);
             Ok(())
         })?;
         let (actual, sums) = running.finish();
-        judge(*digest, actual, size_bytes).map(|()| sums)
+        judge(*digest, actual, file).map(|()| sums)
     }
 
-    fn read_whole(&self, digest: &Digest, take: impl FnMut(&[u8]) -> io::Result<()>) -> Result<u64, VerifyError> {
-        read_through(self.open_whole(digest)?, take).map_err(|source| self.unread(digest, source))
+    fn read_whole(&self, digest: &Digest, take: impl FnMut(&[u8]) -> io::Result<()>) -> Result<FileId, VerifyError> {
+        let reader = self.open_whole(digest)?;
+        let file = reader.object.id();
+        read_through(reader, take).map(|_| file).map_err(|source| self.unread(digest, source))
     }
 
     fn open_whole(&self, digest: &Digest) -> Result<Ahead, VerifyError> {
@@ -138,6 +145,6 @@ impl Read for Ahead {
     }
 }
 
-fn judge(digest: Digest, actual: Digest, size_bytes: u64) -> Result<(), VerifyError> {
-    if actual == digest { Ok(()) } else { Err(VerifyError::Damaged { digest, actual, size_bytes }) }
+fn judge(digest: Digest, actual: Digest, file: FileId) -> Result<(), VerifyError> {
+    if actual == digest { Ok(()) } else { Err(VerifyError::Damaged { digest, actual, file }) }
 }

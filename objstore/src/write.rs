@@ -16,10 +16,10 @@ use std::{
 
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::{Digest, Store, disk, faults, layout::TEMP_PREFIX, space::SpaceError};
+use crate::{Digest, MovedAside, Store, disk, faults, layout::TEMP_PREFIX, space::SpaceError};
 
 /// An object that is now held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Put {
     /// Its name.
     pub digest: Digest,
@@ -27,6 +27,8 @@ pub struct Put {
     pub size_bytes: u64,
     /// Whether this write added it; `false` when it was held already.
     pub was_new: bool,
+    /// What had its name until now and was not it: the disk had damaged it.
+    pub replaced: Option<MovedAside>,
 }
 
 /// A write was refused or failed. The object is not held, unless it was before.
@@ -78,15 +80,12 @@ impl Store {
     pub fn put(&self, bytes: &[u8]) -> Result<Put, WriteError> {
         let digest = Digest::of(bytes);
         let size_bytes = bytes.len() as u64;
-        let put = |was_new| Put { digest, size_bytes, was_new };
-
-        let held = self.len(&digest).map_err(WriteError::at(&self.layout().object(&digest)))?;
-        if held == Some(size_bytes) {
-            return Ok(put(false));
+        if self.verify(&digest).is_ok() {
+            return Ok(Put { digest, size_bytes, was_new: false, replaced: None });
         }
         let _claim = self.space().claim(size_bytes)?;
         let temp = self.write_temp(&digest, bytes)?;
-        self.publish(temp, &digest, size_bytes).map(put)
+        self.publish(temp, &digest, size_bytes)
     }
 
     /// Whether `size_bytes` more can be written without going below the reserve, counting what
@@ -99,20 +98,18 @@ impl Store {
         Ok(self.space().check(size_bytes)?)
     }
 
-    /// Gives a sealed file the name of its object, steps 3 and 4 of the module's list. Returns
-    /// whether the object is new; where it is held already, `temp` is removed.
-    pub(crate) fn publish(&self, temp: TempPath, digest: &Digest, size_bytes: u64) -> Result<bool, WriteError> {
+    /// Gives a sealed file the name of its object, steps 3 and 4 of the module's list. Where the object
+    /// is held already, `temp` is removed; what is held is read first, so that whole bytes are never given up for damaged ones.
+    pub(crate) fn publish(&self, temp: TempPath, digest: &Digest, size_bytes: u64) -> Result<Put, WriteError> {
         let (shard, object) = (self.layout().shard(digest), self.layout().object(digest));
+        let replaced = self.make_way(digest).map_err(WriteError::at(&object))?;
         let _change = self.shard_change(digest);
 
         let held = disk::file_len(&object).map_err(WriteError::at(&object))?;
         if held == Some(size_bytes) {
             temp.close().map_err(WriteError::at(&object))?;
             disk::sync_dir(&shard).map_err(WriteError::at(&shard))?;
-            return Ok(false);
-        }
-        if held.is_some() {
-            self.move_to_quarantine(digest).map_err(WriteError::at(&object))?;
+            return Ok(Put { digest: *digest, size_bytes, was_new: false, replaced });
         }
         faults::step("object.rename").map_err(WriteError::at(&object))?;
         temp.persist_noclobber(&object).map_err(|error| WriteError::at(&object)(error.error))?;
@@ -122,7 +119,7 @@ impl Store {
             return Err(WriteError::Io { path: shard, source });
         }
         faults::step("object.durable").map_err(WriteError::at(&object))?;
-        Ok(true)
+        Ok(Put { digest: *digest, size_bytes, was_new: true, replaced })
     }
 
     /// Steps 1 and 2 for bytes in memory.

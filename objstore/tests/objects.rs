@@ -5,7 +5,7 @@ use std::{
     io::{Read, Seek, SeekFrom},
 };
 
-use objstore::{Digest, ReadError, VerifyError, WriteError};
+use objstore::{Digest, FileId, ReadError, VerifyError, WriteError};
 
 mod common;
 use common::{TestStore, files_below, overwrite};
@@ -77,7 +77,6 @@ fn missing_object_is_not_found() {
     assert!(matches!(t.store.read(&digest), Err(ReadError::NotFound { .. })));
     assert!(matches!(t.store.read_to_vec(&digest, 10), Err(ReadError::NotFound { .. })));
     assert!(matches!(t.store.verify(&digest), Err(VerifyError::NotFound { .. })));
-    assert_eq!(t.store.quarantine(&digest).unwrap(), None);
 }
 
 #[test]
@@ -88,6 +87,14 @@ fn read_to_vec_refuses_what_is_larger_than_allowed() {
     assert!(matches!(error, ReadError::TooLarge { size_bytes: 5, max_bytes: 4, .. }));
 }
 
+/// What verification says of an object that is damaged.
+fn damage(t: &TestStore, digest: &Digest) -> (Digest, FileId) {
+    match t.store.verify(digest) {
+        Err(VerifyError::Damaged { actual, file, .. }) => (actual, file),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn damage_is_found_and_can_be_healed() {
     let t = TestStore::new();
@@ -95,16 +102,40 @@ fn damage_is_found_and_can_be_healed() {
     t.store.verify(&digest).unwrap();
 
     overwrite(&t.object(&digest), b"evil");
-    let actual = Digest::of(b"evil");
-    assert!(
-        matches!(t.store.verify(&digest), Err(VerifyError::Damaged { actual: a, size_bytes: 4, .. }) if a == actual)
-    );
+    let (actual, file) = damage(&t, &digest);
+    assert_eq!((actual, file.size_bytes()), (Digest::of(b"evil"), 4));
     assert!(matches!(t.store.read_to_vec(&digest, 9), Err(ReadError::Damaged { actual: a, .. }) if a == actual));
 
-    let moved = t.store.quarantine(&digest).unwrap().unwrap();
+    let moved = t.store.quarantine(&digest, &file).unwrap().unwrap();
     assert_eq!(fs::read(&moved).unwrap(), b"evil");
     assert_eq!(t.store.len(&digest).unwrap(), None);
+    assert_eq!(t.store.quarantine(&digest, &file).unwrap(), None);
     assert!(t.store.put(b"good").unwrap().was_new);
+    t.store.verify(&digest).unwrap();
+}
+
+#[test]
+fn a_damaged_object_gives_way_to_whole_bytes_of_its_size() {
+    let t = TestStore::new();
+    let digest = t.store.put(b"good").unwrap().digest;
+    overwrite(&t.object(&digest), b"evil");
+    let put = t.store.put(b"good").unwrap();
+    let aside = put.replaced.unwrap();
+    assert_eq!((aside.actual, aside.size_bytes), (Some(Digest::of(b"evil")), 4));
+    assert_eq!(fs::read(aside.to).unwrap(), b"evil");
+    assert!(put.was_new);
+    t.store.verify(&digest).unwrap();
+    assert_eq!(t.store.put(b"good").unwrap().replaced, None);
+}
+
+#[test]
+fn an_object_that_came_since_damage_was_found_stays() {
+    let t = TestStore::new();
+    let digest = t.store.put(b"good").unwrap().digest;
+    overwrite(&t.object(&digest), b"evil");
+    let (_, file) = damage(&t, &digest);
+    t.store.put(b"good").unwrap();
+    assert_eq!(t.store.quarantine(&digest, &file).unwrap(), None);
     t.store.verify(&digest).unwrap();
 }
 

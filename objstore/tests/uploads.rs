@@ -188,15 +188,20 @@ fn owners_upload_apart_and_the_object_is_stored_once() {
 }
 
 #[test]
-fn upload_replaces_a_truncated_object() {
+fn upload_replaces_a_damaged_object_of_any_size() {
     let t = TestStore::new();
     t.store.put(BYTES).unwrap();
-    overwrite(&t.object(&digest()), b"the by");
-    let mut upload = t.store.upload("acme", digest(), SIZE).unwrap();
-    upload.write(BYTES).unwrap();
-    assert!(upload.finish().unwrap().was_new);
-    t.store.verify(&digest()).unwrap();
-    assert_eq!(files_below(&t.root().join("quarantine")), 1);
+    let flipped: Vec<u8> = BYTES.iter().map(|byte| byte ^ 1).collect();
+    for (number, damaged) in [&b"the by"[..], &flipped].into_iter().enumerate() {
+        overwrite(&t.object(&digest()), damaged);
+        let mut upload = t.store.upload("acme", digest(), SIZE).unwrap();
+        upload.write(BYTES).unwrap();
+        let put = upload.finish().unwrap();
+        assert!(put.was_new);
+        assert_eq!(put.replaced.unwrap().actual, Some(Digest::of(damaged)));
+        t.store.verify(&digest()).unwrap();
+        assert_eq!(files_below(&t.root().join("quarantine")), number + 1);
+    }
 }
 
 #[test]

@@ -12,13 +12,13 @@ use std::sync::Arc;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use protocol::Digest;
 use protocol::api::{MissingObject, Negotiated, WantedObject};
-use tokio::sync::watch;
 
 use super::sketch::sketch;
 use super::{Push, UPLOADS, is_worth_another_round};
 use crate::error::CliError;
-use crate::hash::{hash_file, hash_files};
+use crate::hash::hash_files;
 use crate::plan::{Plan, PlannedFile};
+use crate::running::RunningDigest;
 use crate::ui::Terminal;
 use crate::upload::LocalObject;
 
@@ -113,20 +113,17 @@ impl Push<'_> {
     }
 
     async fn stream_one(&self, object: &LocalObject, offset: u64) -> Result<Option<Digest>, CliError> {
-        let (learned, turns_out) = watch::channel(None);
+        let running = Arc::new(RunningDigest::default());
         let bar = self.terminal.bar(&object.name, object.size_bytes, offset);
-        let upload = self.upload_of(object, Some(turns_out), bar);
-        let hashing = async {
-            let (path, stamp) = (object.path.clone(), object.stamp);
-            let hashed = tokio::task::spawn_blocking(move || hash_file(&path, stamp, |_| {})).await;
-            let digest = hashed.expect("hashing does not panic")?;
-            learned.send_replace(Some(digest));
-            Ok(digest)
+        let upload = self.upload_of(object, Some(Arc::clone(&running)), bar);
+        // What is sent is hashed on its way. What an earlier run sent is hashed beside that.
+        let outcome = match offset {
+            0 => upload.run(offset).await,
+            _ => tokio::try_join!(running.clone().complete(object.clone()), upload.run(offset)).map(drop),
         };
-        let outcome = tokio::try_join!(hashing, upload.run(offset));
         upload.bar.finish();
         match outcome {
-            Ok((digest, ())) => Ok(Some(digest)),
+            Ok(()) => running.complete(object.clone()).await.map(Some),
             Err(error) if is_worth_another_round(error.code()) => Ok(None),
             Err(error) => Err(error),
         }

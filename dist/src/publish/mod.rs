@@ -29,11 +29,11 @@ use protocol::publish::{
 use protocol::{Digest, ErrorCode, Problem, RefName, ReleaseManifest, Revision, ServerUrl, paths};
 use serde_json::json;
 use serde_json::value::RawValue;
-use tokio::sync::watch;
 
 use crate::client::{Answer, Client, Repeat};
 use crate::error::CliError;
 use crate::plan::{Origin, Plan};
+use crate::running::RunningDigest;
 use crate::ui::{Bar, Terminal};
 use crate::upload::{LocalObject, Meter, Upload};
 
@@ -261,12 +261,7 @@ impl Push<'_> {
         outcome.map(|()| missing.digest)
     }
 
-    fn upload_of<'o>(
-        &'o self,
-        object: &'o LocalObject,
-        turns_out: Option<watch::Receiver<Option<Digest>>>,
-        bar: Bar,
-    ) -> Upload<'o> {
+    fn upload_of<'o>(&'o self, object: &'o LocalObject, turns_out: Option<Arc<RunningDigest>>, bar: Bar) -> Upload<'o> {
         Upload {
             client: self.client,
             app: &self.plan.header.app,

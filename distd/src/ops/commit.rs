@@ -27,7 +27,7 @@ use super::caller::Record;
 use super::channels::{apply, ref_moved};
 use super::gates::{self, Ground};
 use super::negotiate::{missing, no_space};
-use super::{Caller, OpError, check_reason, release_id, reports, rules};
+use super::{Caller, OpError, care, check_reason, release_id, reports, rules};
 use crate::Server;
 use crate::blocking::blocking;
 use crate::db::{self, stages::StageRow};
@@ -182,7 +182,8 @@ fn judge_existing(store: &Store, plan: &Plan, existing: ReleaseId) -> Result<Ver
 pub(super) async fn put_manifest(server: &Server, bytes: Vec<u8>) -> Result<(), OpError> {
     step("commit.manifest")?;
     let store = server.store.clone();
-    blocking(move || store.put(&bytes)).await.map(|_| ()).map_err(no_space)
+    let put = blocking(move || store.put(&bytes)).await.map_err(no_space)?;
+    care::note_replaced(&server.db, Caller::local(), put, server.clock.now()).await
 }
 
 fn publish(

@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::caller::Record;
-use super::{Caller, OpError, reports};
+use super::{Caller, OpError, care, reports};
 use crate::Server;
 use crate::blocking::blocking;
 use crate::db::{self, objects::PendingUpload};
@@ -252,9 +252,10 @@ async fn finish(server: &Server, caller: Caller, part: &Part, upload: Upload) ->
     let size = upload.size_bytes();
     let object = part.object();
     let sealed = blocking(move || upload.seal_as(object)).await.map_err(refused)?;
-    mark_received(server, caller, part, size, sealed.sums().clone()).await?;
+    mark_received(server, caller.clone(), part, size, sealed.sums().clone()).await?;
     step("upload.received")?;
-    blocking(move || sealed.publish()).await.map_err(refused)?;
+    let put = blocking(move || sealed.publish()).await.map_err(refused)?;
+    care::note_replaced(&server.db, caller, put, server.clock.now()).await?;
     tokio::spawn(inspect(server.clone(), object));
     Ok(Progress { offset: size, is_complete: true })
 }

@@ -1,14 +1,18 @@
 //! Bytes that are not what was written: never handed out, moved aside, told.
 
-use objstore::{BLOCK_BYTES, BlockSums, Digest, ReadError, VerifiedReader, VerifyError};
+use jiff::Timestamp;
+use objstore::{
+    BLOCK_BYTES, BlockSums, Digest, FileId, MovedAside, Put, ReadError, Store, VerifiedReader, VerifyError,
+};
 use protocol::api::AuditAction;
+use rusqlite::Transaction;
 use serde_json::json;
 
 use super::super::caller::Record;
 use super::super::{Caller, OpError};
 use crate::Server;
 use crate::blocking::blocking;
-use crate::db;
+use crate::db::{self, Database};
 
 /// Opens an object so that no byte of it is handed out unverified. Where checksums are missing, the object is read whole
 /// first and they are kept.
@@ -71,28 +75,46 @@ async fn judge(server: &Server, digest: Digest) -> Result<bool, OpError> {
     match blocking(move || store.verify_and_sum(&digest)).await {
         Ok(sums) => keep(server, digest, sums).await.map(|()| false),
         Err(VerifyError::NotFound { .. }) => Ok(false),
-        Err(VerifyError::Damaged { actual, size_bytes, .. }) => {
+        Err(VerifyError::Damaged { actual, file, .. }) => {
             let (store, at) = (server.store.clone(), server.clock.now());
-            server.db.write(move |tx| quarantine(tx, &store, &Caller::local(), digest, (actual, size_bytes), at)).await
+            server.db.write(move |tx| quarantine(tx, &store, &Caller::local(), digest, (actual, file), at)).await
         }
         Err(error @ VerifyError::Io { .. }) => Err(OpError::storage("verifying an object")(error.into())),
     }
 }
 
-/// Moves an object aside, in the transaction that records it. A crash in between leaves it aside and not recorded, which the
-/// next check finds as missing.
+/// Moves an object aside, in the transaction that records it, unless another file has taken its place. A crash in between leaves
+/// it aside and not recorded, which the next check finds as missing.
 pub(super) fn quarantine(
-    tx: &rusqlite::Transaction<'_>,
-    store: &objstore::Store,
+    tx: &Transaction<'_>,
+    store: &Store,
     caller: &Caller,
     digest: Digest,
-    (actual, size_bytes): (Digest, u64),
-    at: jiff::Timestamp,
+    (actual, file): (Digest, FileId),
+    at: Timestamp,
 ) -> Result<bool, OpError> {
-    let Some(place) = store.quarantine(&digest)? else { return Ok(false) };
+    let Some(to) = store.quarantine(&digest, &file)? else { return Ok(false) };
     crate::faults::step("quarantine.record")?;
     db::care::forget_object(tx, &digest)?;
-    let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    record(tx, caller, digest, &MovedAside { to, actual: Some(actual), size_bytes: file.size_bytes() }, at)?;
+    Ok(true)
+}
+
+/// Records what a write found under the name of its object, and moved aside.
+pub(crate) async fn note_replaced(db: &Database, caller: Caller, put: Put, at: Timestamp) -> Result<(), OpError> {
+    let Some(aside) = put.replaced else { return Ok(()) };
+    tracing::error!(digest = %put.digest, "an object was damaged; whole bytes that arrived have taken its place");
+    db.write(move |tx| record(tx, &caller, put.digest, &aside, at)).await
+}
+
+fn record(
+    tx: &Transaction<'_>,
+    caller: &Caller,
+    digest: Digest,
+    aside: &MovedAside,
+    at: Timestamp,
+) -> Result<(), OpError> {
+    let name = aside.to.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let record = Record {
         action: AuditAction::ObjectQuarantine,
         app: None,
@@ -100,10 +122,9 @@ pub(super) fn quarantine(
         old: None,
         new: None,
         reason: None,
-        details: json!({ "actual": actual, "size": size_bytes, "moved_to": format!("quarantine/{name}") }),
+        details: json!({ "actual": aside.actual, "size": aside.size_bytes, "moved_to": format!("quarantine/{name}") }),
     };
-    caller.record(tx, at, record)?;
-    Ok(true)
+    caller.record(tx, at, record)
 }
 
 async fn keep(server: &Server, digest: Digest, sums: BlockSums) -> Result<(), OpError> {

@@ -21,7 +21,7 @@ use jiff::SignedDuration;
 pub(crate) use chain::Chain;
 pub use chain::{LastChain, check_chain};
 pub(crate) use check::over_api;
-pub(crate) use damage::{examine, open};
+pub(crate) use damage::{examine, note_replaced, open};
 pub(crate) use gc::over_api as gc_over_api;
 pub use runs::{note_backup, note_check};
 pub(crate) use state::read;

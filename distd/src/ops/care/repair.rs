@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use objstore::{CopyMethod, Digest, Store, UploadError};
+use objstore::{CopyMethod, Digest, Store, UploadError, VerifyError};
 use protocol::AppSlug;
 use protocol::api::{AuditAction, CheckReport, Finding, FindingKind};
 use serde_json::json;
@@ -71,14 +71,15 @@ fn digest_of(finding: &Finding) -> Result<Digest, OpError> {
 async fn replace(ground: &Ground, finding: &Finding, source: Option<&Source>) -> Result<Option<String>, OpError> {
     let digest = digest_of(finding)?;
     let (store, at) = (ground.store.clone(), ground.clock.now());
-    let size = store.len(&digest)?.unwrap_or(0);
     let verifier = store.clone();
-    let actual = match blocking(move || verifier.verify_and_sum(&digest)).await {
+    match blocking(move || verifier.verify_and_sum(&digest)).await {
         Ok(_) => return Ok(Some("it is whole by now".to_owned())),
-        Err(objstore::VerifyError::Damaged { actual, .. }) => actual,
-        Err(_) => Digest::from_bytes([0; 32]),
-    };
-    ground.db.write(move |tx| quarantine(tx, &store, &Caller::local(), digest, (actual, size), at)).await?;
+        Err(VerifyError::Damaged { actual, file, .. }) => {
+            ground.db.write(move |tx| quarantine(tx, &store, &Caller::local(), digest, (actual, file), at)).await?;
+        }
+        // Whether it is damaged nobody knows: it stays until whole bytes take its place.
+        Err(_) => {}
+    }
     let fetched = fetch(ground, finding, source).await?;
     // Aside is where it belongs, and yet what needs it does not have it.
     Ok(fetched)

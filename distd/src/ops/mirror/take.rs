@@ -10,7 +10,7 @@ use protocol::{AppSlug, ErrorCode, ReleaseId};
 use rusqlite::{Connection, Transaction};
 
 use super::super::remote::RemoteError;
-use super::super::{Caller, OpError, negotiate, reports};
+use super::super::{Caller, OpError, care, negotiate, reports};
 use super::read::Found;
 use super::{MirrorError, Step, Work};
 use crate::blocking::blocking;
@@ -154,7 +154,8 @@ async fn take_one(
         Ok::<_, OpError>(())
     };
     work.ground.db.write(note).await?;
-    blocking(move || sealed.publish()).await.map_err(RemoteError::from)?;
+    let put = blocking(move || sealed.publish()).await.map_err(RemoteError::from)?;
+    care::note_replaced(&work.ground.db, Caller::local(), put, at).await?;
     hear(Step::Taken);
     Ok(true)
 }
@@ -198,7 +199,8 @@ async fn inspect(work: &Work, found: &Found, taken: &Taken) -> Result<(), OpErro
 async fn put_manifests(work: &Work, found: &Found) -> Result<(), OpError> {
     for release in found.new_releases() {
         let (store, bytes) = (work.ground.store.clone(), release.manifest.canonical_bytes());
-        blocking(move || store.put(&bytes)).await.map_err(negotiate::no_space)?;
+        let put = blocking(move || store.put(&bytes)).await.map_err(negotiate::no_space)?;
+        care::note_replaced(&work.ground.db, Caller::local(), put, work.ground.clock.now()).await?;
     }
     Ok(())
 }

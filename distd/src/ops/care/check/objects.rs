@@ -170,8 +170,8 @@ impl Work<'_> {
             // Gone since it was listed: whether it should be there is asked at the end.
             Ok(()) | Err(VerifyError::NotFound { .. }) => None,
             Err(VerifyError::Io { .. }) if self.stop.load(Ordering::Relaxed) => None,
-            Err(VerifyError::Damaged { actual, size_bytes, .. }) => {
-                Some((FindingKind::ObjectDamaged, format!("its {size_bytes} bytes hash to {actual}")))
+            Err(VerifyError::Damaged { actual, file, .. }) => {
+                Some((FindingKind::ObjectDamaged, format!("its {} bytes hash to {actual}", file.size_bytes())))
             }
             Err(VerifyError::Io { source, .. }) => Some((FindingKind::ObjectUnreadable, source.to_string())),
         }
