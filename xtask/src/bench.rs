@@ -11,6 +11,7 @@ mod http;
 mod inspect;
 mod interrupt;
 mod log;
+mod look;
 mod many;
 mod measure;
 mod memory;
@@ -18,10 +19,12 @@ mod micro;
 mod pages;
 mod peers;
 mod programs;
+mod pull;
 mod push;
 mod repush;
 mod serve;
 mod soak;
+mod standings;
 mod stock;
 mod table;
 
@@ -69,6 +72,8 @@ enum Bench {
     Pages(pages::Options),
     /// One file: a cold push, a push with nothing new, a pull, beside every peer
     Push(push::Options),
+    /// One file, published once and pulled again and again, beside every peer
+    Pull(pull::Options),
     /// A large APK and a large IPA, inspected
     Inspect(inspect::Options),
     /// A log of many releases
@@ -104,6 +109,7 @@ pub fn run(options: &Options) -> Result<()> {
         Bench::Memory(options) => memory::run(options, programs),
         Bench::Micro(options) => micro::run(options),
         Bench::Pages(options) => pages::run(options, programs),
+        Bench::Pull(options) => pull::run(options, programs),
         Bench::Push(options) => push::run(options, programs),
         Bench::Repush(options) => repush::run(options, programs),
         Bench::Serve(options) => serve::run(options, programs),

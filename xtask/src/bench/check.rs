@@ -1,7 +1,7 @@
 //! Has something become slower? By what the machine itself can do with the same file in the same run, not by absolute time, so
 //! that the answer is the same on a slow machine and on a fast one.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf, slice};
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -80,7 +80,7 @@ fn measure(programs: &Programs) -> Result<BTreeMap<String, f64>> {
     let mut downloads = Row::new("download", data.bytes);
     for run in 1..=RUNS {
         eprintln!("run {run} of {RUNS}");
-        ceilings.measure(&data.file, &folder)?;
+        ceilings.measure(slice::from_ref(&data.file), &folder)?;
         product.time(&data, &folder)?;
         downloads.seconds.push(serve::time_download(&binaries, &data, &folder)?);
     }

@@ -4,6 +4,7 @@ use std::{
     fs,
     path::Path,
     process::{Child, Command, Stdio},
+    slice,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -70,7 +71,7 @@ pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
         let bytes = data.bytes * u64::from(clients);
         let mut rows = servers.urls.each_ref().map(|(name, _)| Row::new(*name, bytes));
         for run in 0..options.runs as usize {
-            ceilings.measure(&data.file, &folder)?;
+            ceilings.measure(slice::from_ref(&data.file), &folder)?;
             for turn in 0..rows.len() {
                 let place = (turn + run) % servers.urls.len();
                 let (seconds, ()) = time(|| download(&servers.urls[place].1, clients, data.bytes))?;
