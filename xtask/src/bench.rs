@@ -10,6 +10,7 @@ mod fsck;
 mod http;
 mod inspect;
 mod interrupt;
+mod interrupted;
 mod log;
 mod look;
 mod many;
@@ -21,6 +22,7 @@ mod peers;
 mod programs;
 mod pull;
 mod push;
+mod relay;
 mod repush;
 mod serve;
 mod soak;
@@ -76,6 +78,8 @@ enum Bench {
     Pull(pull::Options),
     /// A large APK and a large IPA, inspected
     Inspect(inspect::Options),
+    /// A push that is interrupted ten times: what is sent twice
+    Interrupted(interrupted::Options),
     /// A log of many releases
     Log(log::Options),
     /// Many small files, pushed a second time
@@ -104,6 +108,7 @@ pub fn run(options: &Options) -> Result<()> {
         Bench::Console(options) => console::run(options, programs),
         Bench::Fsck(options) => fsck::run(options, programs),
         Bench::Inspect(options) => inspect::run(options, programs),
+        Bench::Interrupted(options) => interrupted::run(options, programs),
         Bench::Log(options) => log::run(options, programs),
         Bench::Many(options) => many::run(options, programs),
         Bench::Memory(options) => memory::run(options, programs),

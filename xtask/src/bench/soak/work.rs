@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::atomic::Ordering,
     thread,
     time::{Duration, Instant},
@@ -16,6 +16,7 @@ use crate::{
     bench::{http::Connection, time},
     client::{Client, Status},
     manifest::{Entry, Manifest},
+    process::Running,
     server::Server,
 };
 
@@ -116,17 +117,6 @@ fn care_once(shared: &Shared, client: &Client, verb: &str) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Killed when dropped.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Both fail only for what has already ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// Reads the server's memory twice a second.
