@@ -7,6 +7,7 @@ mod compare;
 mod console;
 mod data;
 mod fsck;
+mod growth;
 mod http;
 mod inspect;
 mod interrupt;
@@ -23,6 +24,7 @@ mod programs;
 mod pull;
 mod push;
 mod relay;
+mod releases;
 mod repush;
 mod serve;
 mod soak;
@@ -82,6 +84,8 @@ enum Bench {
     Interrupted(interrupted::Options),
     /// A log of many releases
     Log(log::Options),
+    /// The same work with 10 to 100,000 releases there
+    Releases(releases::Options),
     /// Many small files, pushed a second time
     Repush(repush::Options),
     /// Downloads of one file, beside nginx and docker-registry
@@ -116,6 +120,7 @@ pub fn run(options: &Options) -> Result<()> {
         Bench::Pages(options) => pages::run(options, programs),
         Bench::Pull(options) => pull::run(options, programs),
         Bench::Push(options) => push::run(options, programs),
+        Bench::Releases(options) => releases::run(options, programs),
         Bench::Repush(options) => repush::run(options, programs),
         Bench::Serve(options) => serve::run(options, programs),
         Bench::Soak(options) => soak::run(options, programs),
