@@ -24,7 +24,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 pub(super) use self::{
-    nginx::Nginx,
+    nginx::{HANDED_OVER, Nginx},
     product::{APP, Product, write_manifest},
     registry::Registry,
 };

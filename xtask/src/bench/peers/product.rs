@@ -1,6 +1,7 @@
 //! The product, as one of those that are compared.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -46,6 +47,14 @@ impl Product {
         let manifest = write_manifest(folder, [ground.file_name()])?;
         let product = Self::of_manifest(binaries, ground.folder, &manifest, ground.trace)?;
         Ok(Self { pulled: product.pulled.join(ground.file_name()), ..product })
+    }
+
+    /// The same with a line in `distd.toml`.
+    pub(in crate::bench) fn start_configured(binaries: &Binaries, ground: &Ground, line: &str) -> Result<Self> {
+        let folder = ground.folder.join("data/config");
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        fs::write(folder.join("distd.toml"), line).context("cannot write distd.toml")?;
+        Self::start(binaries, ground)
     }
 
     /// The same for a release of any number of files. What is pulled is a folder then.
