@@ -6,6 +6,7 @@ mod check;
 mod compare;
 mod console;
 mod data;
+mod flame;
 mod fsck;
 mod growth;
 mod http;
@@ -20,6 +21,7 @@ mod memory;
 mod micro;
 mod pages;
 mod peers;
+mod profile;
 mod programs;
 mod pull;
 mod push;
@@ -74,6 +76,8 @@ enum Bench {
     Micro(micro::Options),
     /// Install page and release list with many releases, for many clients
     Pages(pages::Options),
+    /// Where the time of one cold push goes, by perf, with a flame graph in target/profile
+    Profile(profile::Options),
     /// One file: a cold push, a push with nothing new, a pull, beside every peer
     Push(push::Options),
     /// One file, published once and pulled again and again, beside every peer
@@ -118,6 +122,7 @@ pub fn run(options: &Options) -> Result<()> {
         Bench::Memory(options) => memory::run(options, programs),
         Bench::Micro(options) => micro::run(options),
         Bench::Pages(options) => pages::run(options, programs),
+        Bench::Profile(options) => profile::run(options, programs),
         Bench::Pull(options) => pull::run(options, programs),
         Bench::Push(options) => push::run(options, programs),
         Bench::Releases(options) => releases::run(options, programs),

@@ -49,8 +49,6 @@ const DOWNLOAD: &str = "download";
 /// A push with nothing new of many small files: what is beyond hashing counts there.
 const SMALL_FILES: &str = "1,000 files, nothing new";
 const SMALL_FILE_COUNT: u32 = 1000;
-/// More than of a large file, as each is short.
-const SMALL_FILE_RUNS: u32 = 15;
 
 /// Measures, and compares with what is recorded, or records what was measured.
 ///
@@ -123,7 +121,7 @@ fn measure_small_files(binaries: &Binaries, folder: &Path) -> Result<Timed> {
     eprintln!("{SMALL_FILES}");
     let folder = tempfile::tempdir_in(folder).context("cannot create a folder")?;
     let files = data::generate_many(folder.path(), SMALL_FILE_COUNT, repush::FILE_BYTES)?;
-    repush::time_runs(binaries, &files, folder.path(), SMALL_FILE_RUNS)
+    repush::time_runs(binaries, &files, folder.path(), RUNS)
 }
 
 /// The machine's own time by the product's, each the best of the runs: what else the machine had to do makes a run slower and

@@ -80,7 +80,7 @@ impl Contestant {
     /// When a step fails, or the pulled file is not there.
     pub(super) fn time(&mut self, data: &Data, folder: &Path) -> Result<()> {
         let started = self.start(data, folder, false)?;
-        let timed = steps(started.peer.as_ref()).map(|commands| started.time(commands));
+        let timed = steps(started.peer.as_ref()).map(time_step);
         for (step, seconds) in self.steps.iter_mut().zip(timed) {
             step.row.seconds.push(seconds.context(self.name)?);
         }
@@ -127,15 +127,6 @@ pub(super) struct Started {
 }
 
 impl Started {
-    /// Runs the commands of one step, with nothing left to write out from before it, and says how many seconds they took.
-    ///
-    /// # Errors
-    /// When one fails.
-    pub(super) fn time(&self, commands: Vec<Command>) -> Result<f64> {
-        measure::settle()?;
-        Ok(time(|| commands.into_iter().try_for_each(|mut command| process::read(&mut command).map(drop)))?.0)
-    }
-
     /// Is the pulled file as long as the published one?
     ///
     /// # Errors
@@ -171,6 +162,15 @@ impl Started {
         let count = |commands| look::count_syncs(commands, self.trace.as_deref(), &self.folder);
         steps(self.peer.as_ref()).into_iter().map(count).collect()
     }
+}
+
+/// Runs the commands of one step, with nothing left to write out from before it, and says how many seconds they took.
+///
+/// # Errors
+/// When one fails.
+pub(super) fn time_step(commands: Vec<Command>) -> Result<f64> {
+    measure::settle()?;
+    Ok(time(|| commands.into_iter().try_for_each(|mut command| process::read(&mut command).map(drop)))?.0)
 }
 
 /// How many times as fast the first was as the second, run by run.

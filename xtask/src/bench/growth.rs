@@ -71,9 +71,9 @@ fn fit(points: &[(f64, f64)]) -> f64 {
 /// Medians, below them minima and maxima, and the orders of growth.
 pub(super) fn render(unit: &str, amounts: &[u64], all: &[Series]) -> String {
     let line = |name: &str, cells: Vec<String>, orders: [String; 3]| {
-        let cells: String = cells.iter().map(|cell| format!(" {cell:>13}")).collect();
+        let cells = cells.iter().map(|cell| format!(" {cell:>13}")).collect::<Vec<_>>().concat();
         let [all, ends, last] = orders;
-        format!("{:<28}{cells} {all:>7} {ends:>6} {last:>6}", name).trim_end().to_owned() + "\n"
+        format!("{name:<28}{cells} {all:>7} {ends:>6} {last:>6}").trim_end().to_owned() + "\n"
     };
     let none = || [""; 3].map(str::to_owned);
     let heads = amounts.iter().map(u64::to_string).collect();

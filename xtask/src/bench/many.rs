@@ -84,7 +84,9 @@ pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
         });
         println!("{document:#}");
     } else {
-        parts.iter().for_each(|part| print_part(part, options.runs));
+        for part in &parts {
+            print_part(part, options.runs);
+        }
     }
     Ok(())
 }

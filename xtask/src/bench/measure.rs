@@ -39,7 +39,7 @@ pub(super) fn traced(command: &Command, trace: Option<&Path>) -> Command {
 }
 
 /// The command as the arguments of a program that runs it, in the same folder with the same variables.
-fn behind(mut program: Command, command: &Command) -> Command {
+pub(super) fn behind(mut program: Command, command: &Command) -> Command {
     program.arg(command.get_program()).args(command.get_args());
     if let Some(folder) = command.get_current_dir() {
         program.current_dir(folder);

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     ceilings::Ceilings,
-    compare::{Contestant, Started},
+    compare::{Contestant, Started, time_step},
     data::{self, Data},
     look, measure,
     peers::{self, PULLED},
@@ -96,7 +96,7 @@ impl Published {
 
     fn time(&mut self, data: &Data) -> Result<()> {
         let started = &self.started;
-        let seconds = started.time(started.peer.pull()).context(self.contestant.name)?;
+        let seconds = time_step(started.peer.pull()).context(self.contestant.name)?;
         self.contestant.steps[0].row.seconds.push(seconds);
         started.check_size(data).and_then(|()| forget(started)).context(self.contestant.name)
     }

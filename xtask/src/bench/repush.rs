@@ -10,6 +10,7 @@ use super::{
     compare::{self, STEPS},
     data,
     look::{self, Look},
+    measure,
     peers::{self, Product, write_manifest},
     programs::Programs,
     table::{self, Row, Spread},
@@ -73,6 +74,7 @@ pub(super) fn time_runs(binaries: &Binaries, files: &[PathBuf], folder: &Path, r
     let mut timed = Timed { ceilings, pushing, requests: Vec::new() };
     for _ in 0..runs {
         timed.ceilings.measure(files, folder)?;
+        measure::settle()?;
         let (seconds, publication) = time(|| product.client().publish(&manifest))?;
         ensure!(publication.status == Status::Unchanged, "the second push changed something");
         timed.pushing.seconds.push(seconds);

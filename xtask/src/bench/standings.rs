@@ -32,14 +32,12 @@ fn line(name: &str, figures: &Figures, own: &Figures) -> String {
 
 /// What the columns mean, what each is and what it promises.
 pub(super) fn describe(contestants: &[Contestant]) -> String {
-    let mut text = format!("\"dist is\": how many times as fast as this peer, run by run; {}\n\n", look::LEGEND);
-    for contestant in contestants {
-        text += &format!("{}: {}.\n    durable: {}.\n", contestant.name, contestant.what, contestant.durability);
-        if let Some(note) = &contestant.note {
-            text += &format!("    {note}.\n");
-        }
-    }
-    text
+    let about = contestants.iter().map(|Contestant { name, what, durability, note, .. }| {
+        let note = note.as_ref().map_or_else(String::new, |note| format!("    {note}.\n"));
+        format!("{name}: {what}.\n    durable: {durability}.\n{note}")
+    });
+    let head = format!("\"dist is\": how many times as fast as this peer, run by run; {}\n\n", look::LEGEND);
+    std::iter::once(head).chain(about).collect()
 }
 
 /// All steps of each.
