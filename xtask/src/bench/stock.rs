@@ -64,7 +64,8 @@ pub(super) fn fill(binaries: &Binaries, count: u32, also: impl FnOnce(&Path) -> 
     let first = client.publish(&write_manifest(folder.path())?)?.release.id;
     server.stop()?;
     add_releases(&data, &first, count)?;
-    process::run(Command::new(&binaries.distd).args(["reindex", "--data"]).arg(&data))?;
+    // What it prints would come before the JSON.
+    process::read(Command::new(&binaries.distd).args(["reindex", "--data"]).arg(&data))?;
     also(&data)?;
     let server = Server::start(&binaries.distd, &data)?;
     client.move_to(&server);
