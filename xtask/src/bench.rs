@@ -6,22 +6,31 @@ mod check;
 mod compare;
 mod console;
 mod data;
+mod flame;
 mod fsck;
+mod growth;
 mod http;
 mod inspect;
 mod interrupt;
+mod interrupted;
 mod log;
+mod look;
 mod many;
 mod measure;
 mod memory;
 mod micro;
 mod pages;
 mod peers;
+mod profile;
 mod programs;
+mod pull;
 mod push;
+mod relay;
+mod releases;
 mod repush;
 mod serve;
 mod soak;
+mod standings;
 mod stock;
 mod table;
 
@@ -67,12 +76,20 @@ enum Bench {
     Micro(micro::Options),
     /// Install page and release list with many releases, for many clients
     Pages(pages::Options),
+    /// Where the time of one cold push goes, by perf, with a flame graph in target/profile
+    Profile(profile::Options),
     /// One file: a cold push, a push with nothing new, a pull, beside every peer
     Push(push::Options),
+    /// One file, published once and pulled again and again, beside every peer
+    Pull(pull::Options),
     /// A large APK and a large IPA, inspected
     Inspect(inspect::Options),
+    /// A push that is interrupted ten times: what is sent twice
+    Interrupted(interrupted::Options),
     /// A log of many releases
     Log(log::Options),
+    /// The same work with 10 to 100,000 releases there
+    Releases(releases::Options),
     /// Many small files, pushed a second time
     Repush(repush::Options),
     /// Downloads of one file, beside nginx and docker-registry
@@ -99,12 +116,16 @@ pub fn run(options: &Options) -> Result<()> {
         Bench::Console(options) => console::run(options, programs),
         Bench::Fsck(options) => fsck::run(options, programs),
         Bench::Inspect(options) => inspect::run(options, programs),
+        Bench::Interrupted(options) => interrupted::run(options, programs),
         Bench::Log(options) => log::run(options, programs),
         Bench::Many(options) => many::run(options, programs),
         Bench::Memory(options) => memory::run(options, programs),
         Bench::Micro(options) => micro::run(options),
         Bench::Pages(options) => pages::run(options, programs),
+        Bench::Profile(options) => profile::run(options, programs),
+        Bench::Pull(options) => pull::run(options, programs),
         Bench::Push(options) => push::run(options, programs),
+        Bench::Releases(options) => releases::run(options, programs),
         Bench::Repush(options) => repush::run(options, programs),
         Bench::Serve(options) => serve::run(options, programs),
         Bench::Soak(options) => soak::run(options, programs),

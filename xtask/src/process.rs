@@ -1,9 +1,21 @@
 //! Running other programs to their end, with errors that say which program, how it ended and what
 //! it said.
 
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail};
+
+/// A program that runs beside this one: killed (SIGKILL) and waited for when this is dropped.
+#[derive(Debug)]
+pub struct Running(pub Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail only for what has already ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 /// Runs a command whose output the person sees.
 ///

@@ -1,7 +1,6 @@
-//! What the machine itself can do with a file: hash it, copy it durably, send it over loopback.
+//! What the machine itself can do with files: hash them, copy them durably, send their bytes over loopback.
 
 use std::{
-    fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
@@ -18,7 +17,7 @@ use crate::process;
 pub(super) struct Ceilings {
     /// `openssl dgst -sha256`.
     pub(super) hash: Row,
-    /// `cp`, then `sync` of the copy.
+    /// `cp`, then `sync` of the copies.
     pub(super) copy: Row,
     /// Through a socket of 127.0.0.1, from memory into nothing.
     pub(super) loopback: Row,
@@ -33,20 +32,21 @@ impl Ceilings {
         }
     }
 
-    /// Measures each once. The file is in the page cache then.
+    /// Measures each once. The files are in the page cache then.
     ///
     /// # Errors
     /// When a tool fails.
-    pub(super) fn measure(&mut self, file: &Path, folder: &Path) -> Result<()> {
-        let copy = folder.join("copy.bin");
-        let (seconds, ()) = time(|| hash_all(&[file.to_owned()]))?;
+    pub(super) fn measure(&mut self, files: &[PathBuf], folder: &Path) -> Result<()> {
+        let copies = tempfile::tempdir_in(folder).context("cannot create a folder")?;
+        let names = files.iter().filter_map(|file| file.file_name()).map(|name| copies.path().join(name));
+        let names: Vec<PathBuf> = names.collect();
+        let (seconds, ()) = time(|| hash_all(files))?;
         self.hash.seconds.push(seconds);
         let (seconds, ()) = time(|| {
-            process::run(Command::new("cp").arg(file).arg(&copy))?;
-            process::run(Command::new("sync").arg(&copy))
+            process::run(Command::new("cp").args(files).arg(copies.path()))?;
+            process::run(Command::new("sync").args(&names))
         })?;
         self.copy.seconds.push(seconds);
-        fs::remove_file(&copy).with_context(|| format!("cannot remove {}", copy.display()))?;
         let (seconds, ()) = time(|| send_over_loopback(self.loopback.bytes))?;
         self.loopback.seconds.push(seconds);
         Ok(())

@@ -1,13 +1,18 @@
 //! The product and its peers on one file: timed in turns, then looked at in two more runs that are not timed.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result, ensure};
-use serde::Serialize;
+use tempfile::TempDir;
 
 use super::{
     data::Data,
-    measure::{self, Watch},
+    look::{self, Look, steps},
+    measure,
     peers::{Ground, Kind, OWN_DURABILITY, Peer, Product},
     table::{self, Row, Spread},
     time,
@@ -39,21 +44,6 @@ pub(super) struct Figures {
     pub(super) look: Look,
 }
 
-/// What one step took besides time.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(super) struct Look {
-    /// Of the largest process on the pushing or pulling side.
-    pub(super) client_peak_bytes: u64,
-    /// Of the largest process of the server since it started.
-    pub(super) server_peak_bytes: Option<u64>,
-    /// Calls that make bytes durable, on the pushing or pulling side.
-    pub(super) client_syncs: u64,
-    /// The same of the server.
-    pub(super) server_syncs: u64,
-    /// What loopback carried.
-    pub(super) wire_bytes: u64,
-}
-
 impl Contestant {
     pub(super) fn new(
         name: &'static str,
@@ -78,25 +68,23 @@ impl Contestant {
         Self::new(kind.name, kind.what, kind.durability, bytes, Box::new(kind.start))
     }
 
+    /// The same with one step alone.
+    pub(super) fn of_step(mut self, step: &str) -> Self {
+        self.steps.retain(|figures| figures.row.name == step);
+        self
+    }
+
     /// Times every step once, on a fresh folder.
     ///
     /// # Errors
     /// When a step fails, or the pulled file is not there.
     pub(super) fn time(&mut self, data: &Data, folder: &Path) -> Result<()> {
-        let seconds = self.with_peer(data, folder, false, |peer, _| {
-            let mut all = Vec::new();
-            for commands in steps(peer) {
-                measure::settle()?;
-                let (seconds, ()) =
-                    time(|| commands.into_iter().try_for_each(|mut c| process::read(&mut c).map(drop)))?;
-                all.push(seconds);
-            }
-            let pulled = fs::metadata(peer.pulled()).context("the pull wrote no file")?.len();
-            ensure!(pulled == data.bytes, "the pulled file has {pulled} bytes");
-            Ok(all)
-        })?;
-        self.steps.iter_mut().zip(seconds).for_each(|(step, seconds)| step.row.seconds.push(seconds));
-        Ok(())
+        let started = self.start(data, folder, false)?;
+        let timed = steps(started.peer.as_ref()).map(time_step);
+        for (step, seconds) in self.steps.iter_mut().zip(timed) {
+            step.row.seconds.push(seconds.context(self.name)?);
+        }
+        started.check_size(data).context(self.name)
     }
 
     /// Looks at memory and bytes in one run and counts syncs in another. The pulled file is compared whole.
@@ -104,75 +92,85 @@ impl Contestant {
     /// # Errors
     /// When a step fails, or the pulled file is another.
     pub(super) fn look(&mut self, data: &Data, folder: &Path) -> Result<()> {
-        let (looks, note) = self.with_peer(data, folder, false, |peer, ground| {
-            let looked = look_at_all(peer, ground)?;
-            ensure!(digest::of_file(&peer.pulled())? == data.digest, "the pulled file is another");
-            Ok(looked)
-        })?;
-        let syncs = self.with_peer(data, folder, true, trace_all)?;
-        for ((step, look), (client, server)) in self.steps.iter_mut().zip(looks).zip(syncs) {
-            step.look = Look { client_syncs: client, server_syncs: server, ..look };
+        let (looks, note) = self.start(data, folder, false)?.look(data).context(self.name)?;
+        let syncs = self.start(data, folder, true)?.trace().context(self.name)?;
+        for ((step, look), syncs) in self.steps.iter_mut().zip(looks).zip(syncs) {
+            step.look = look.with_syncs(syncs);
         }
         self.note = note;
         Ok(())
     }
 
-    fn with_peer<T>(
-        &self,
-        data: &Data,
-        folder: &Path,
-        is_traced: bool,
-        run: impl FnOnce(&dyn Peer, &Ground) -> Result<T>,
-    ) -> Result<T> {
-        let run_folder = tempfile::tempdir_in(folder).context("cannot create a folder")?;
-        let (own, trace) = (run_folder.path().join("peer"), run_folder.path().join("server.strace"));
-        fs::create_dir(&own).context("cannot create a folder")?;
-        let trace = is_traced.then_some(trace.as_path());
-        let ground = Ground { folder: &own, file: &data.file, digest: &data.digest, trace };
-        let named = || self.name.to_owned();
-        let peer = (self.start)(&ground).with_context(named)?;
-        run(peer.as_ref(), &ground).with_context(named)
+    /// Starts it on a fresh folder.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(super) fn start(&self, data: &Data, folder: &Path, is_traced: bool) -> Result<Started> {
+        let run = tempfile::tempdir_in(folder).context("cannot create a folder")?;
+        let (folder, trace) = (run.path().join("peer"), run.path().join("server.strace"));
+        fs::create_dir(&folder).context("cannot create a folder")?;
+        let trace = is_traced.then_some(trace);
+        let ground = Ground { folder: &folder, file: &data.file, digest: &data.digest, trace: trace.as_deref() };
+        let peer = (self.start)(&ground).context(self.name)?;
+        Ok(Started { peer, folder, trace, _run: run })
     }
 }
 
-fn steps(peer: &dyn Peer) -> [Vec<Command>; 3] {
-    [peer.push(), peer.push_again(), peer.pull()]
+/// One of them, running.
+pub(super) struct Started {
+    pub(super) peer: Box<dyn Peer>,
+    /// Its own, where everything that it writes is.
+    pub(super) folder: PathBuf,
+    /// Where the syncs of its server are traced to.
+    pub(super) trace: Option<PathBuf>,
+    _run: TempDir,
 }
 
-fn look_at_all(peer: &dyn Peer, ground: &Ground) -> Result<(Vec<Look>, Option<String>)> {
-    let (mut looks, mut printed) = (Vec::new(), Vec::new());
-    for commands in steps(peer) {
-        let before = measure::read_loopback_bytes()?;
-        let watch = peer.group().map(Watch::start);
-        let mut look = Look::default();
-        let mut said = String::new();
-        for command in commands {
-            let (peak, printed) = measure::run_for_memory(&command, ground.folder)?;
-            look.client_peak_bytes = look.client_peak_bytes.max(peak);
-            said += &printed;
+impl Started {
+    /// Is the pulled file as long as the published one?
+    ///
+    /// # Errors
+    /// When it is not, or not there.
+    pub(super) fn check_size(&self, data: &Data) -> Result<()> {
+        let pulled = fs::metadata(self.peer.pulled()).context("the pull wrote no file")?.len();
+        ensure!(pulled == data.bytes, "the pulled file has {pulled} bytes");
+        Ok(())
+    }
+
+    /// Is it the same, byte by byte?
+    ///
+    /// # Errors
+    /// When it is not.
+    pub(super) fn check_bytes(&self, data: &Data) -> Result<()> {
+        ensure!(digest::of_file(&self.peer.pulled())? == data.digest, "the pulled file is another");
+        Ok(())
+    }
+
+    fn look(&self, data: &Data) -> Result<(Vec<Look>, Option<String>)> {
+        let (peer, mut looks, mut printed) = (self.peer.as_ref(), Vec::new(), Vec::new());
+        for commands in steps(peer) {
+            let (look, said) = look::watch(commands, peer.group(), &self.folder)?;
+            looks.push(look);
+            printed.push(said);
         }
-        look.server_peak_bytes = watch.map(Watch::finish).transpose()?;
-        look.wire_bytes = measure::read_loopback_bytes()?.saturating_sub(before);
-        looks.push(look);
-        printed.push(said);
+        self.check_bytes(data)?;
+        Ok((looks, peer.note_push_again(&printed[1])?))
     }
-    let note = peer.note_push_again(&printed[1])?;
-    Ok((looks, note))
+
+    /// The syncs of client and server in each step.
+    fn trace(&self) -> Result<Vec<(u64, u64)>> {
+        let count = |commands| look::count_syncs(commands, self.trace.as_deref(), &self.folder);
+        steps(self.peer.as_ref()).into_iter().map(count).collect()
+    }
 }
 
-/// The syncs of client and server in each step.
-fn trace_all(peer: &dyn Peer, ground: &Ground) -> Result<Vec<(u64, u64)>> {
-    let of_server = || ground.trace.map_or(Ok(0), measure::count_syncs);
-    let mut counts = Vec::new();
-    for (number, commands) in steps(peer).into_iter().enumerate() {
-        let trace = ground.folder.join(format!("client-{number}.strace"));
-        let before = of_server()?;
-        for command in commands {
-            process::read(&mut measure::traced(&command, Some(&trace)))?;
-        }
-        counts.push((measure::count_syncs(&trace)?, of_server()?.saturating_sub(before)));
-    }
-    Ok(counts)
+/// Runs the commands of one step, with nothing left to write out from before it, and says how many seconds they took.
+///
+/// # Errors
+/// When one fails.
+pub(super) fn time_step(commands: Vec<Command>) -> Result<f64> {
+    measure::settle()?;
+    Ok(time(|| commands.into_iter().try_for_each(|mut command| process::read(&mut command).map(drop)))?.0)
 }
 
 /// How many times as fast the first was as the second, run by run.

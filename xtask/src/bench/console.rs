@@ -32,7 +32,7 @@ pub(super) struct Options {
 const PAGE_BYTES: u64 = 150 * 1024;
 
 pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
-    let Stocked { client, server, _folder } =
+    let Stocked { client, server, folder: _folder } =
         stock::start(&options.stock, programs, |data| add_events(data, options.events))?;
     let mut rows = Vec::new();
     for (name, path) in pages(options.stock.count) {

@@ -49,6 +49,40 @@ pub(super) fn list_real() -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// Copies of the first so many of them, each a file of its own in `folder`.
+///
+/// # Errors
+/// As [`list_real`], and when one cannot be copied.
+pub(super) fn copy_real(folder: &Path, most: usize) -> Result<Vec<PathBuf>> {
+    let copy = |file: PathBuf| {
+        let to = folder.join(file.file_name().context("a file has a name")?);
+        fs::copy(&file, &to).with_context(|| format!("cannot copy {}", file.display()))?;
+        Ok(to)
+    };
+    list_real()?.into_iter().take(most).map(copy).collect()
+}
+
+/// Files of one size, each with bytes of its own.
+///
+/// # Errors
+/// When one cannot be written.
+pub(super) fn generate_many(folder: &Path, count: u32, bytes: u64) -> Result<Vec<PathBuf>> {
+    let files: Vec<PathBuf> = (0..count).map(|number| folder.join(format!("part-{number:05}.bin"))).collect();
+    for (seed, file) in (0..).zip(&files) {
+        super::write_noise(file, bytes, seed)?;
+    }
+    Ok(files)
+}
+
+/// The bytes of all of them.
+///
+/// # Errors
+/// When one is not there.
+pub(super) fn sum_sizes(files: &[PathBuf]) -> Result<u64> {
+    let size = |file: &PathBuf| fs::metadata(file).with_context(|| format!("cannot look at {}", file.display()));
+    files.iter().map(|file| Ok(size(file)?.len())).sum()
+}
+
 /// All of them, as they are, in one tar archive.
 ///
 /// # Errors

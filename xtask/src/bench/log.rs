@@ -30,7 +30,7 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
-    let Stocked { client, mut server, _folder } = stock::start(&options.stock, programs, |_| Ok(()))?;
+    let Stocked { client, mut server, folder: _folder } = stock::start(&options.stock, programs, |_| Ok(()))?;
     let known = options.stock.count - 60;
     let range = format!("{APP}@1.0.{known}+{known}..beta");
     let commands: [(&'static str, Vec<&str>); 4] = [
@@ -56,7 +56,7 @@ pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
 }
 
 /// From the start of `dist` until its first line is there; what would follow is not waited for.
-fn time_first_line(client: &Client, arguments: &[&str]) -> Result<f64> {
+pub(super) fn time_first_line(client: &Client, arguments: &[&str]) -> Result<f64> {
     let mut command = client.command();
     command.args(arguments).stdout(Stdio::piped()).stdin(Stdio::null());
     let (seconds, (mut child, line)) = time(|| {

@@ -10,16 +10,19 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    ceilings,
+    ceilings::Ceilings,
+    compare::STEPS,
+    data,
+    growth::{self, Series},
+    look::{self, Look},
+    peers::{self, APP, Product, write_manifest},
     programs::Programs,
     table::{self, Row},
     time,
 };
 use crate::{
-    client::{Client, Status},
-    manifest::{Entry, Manifest},
-    server::Server,
-    tools::{self, OPENSSL},
+    client::Status,
+    tools,
     workspace::{Binaries, Profile},
 };
 
@@ -38,154 +41,168 @@ pub(super) struct Options {
     /// The size of the largest single artifact, in MiB; the sizes are 1, 4, 16 and so on
     #[arg(long, value_name = "MIB", default_value_t = 4096, value_parser = clap::value_parser!(u64).range(1..=65536))]
     up_to: u64,
+    /// Publish 1, 10 and all of the real artifacts that `cargo xtask fixtures` fetched instead, one by one
+    #[arg(long, conflicts_with_all = ["counts", "file_kib", "up_to"])]
+    real: bool,
     /// Print JSON instead of tables
     #[arg(long)]
     json: bool,
 }
 
-const APP: &str = "bench";
-
-/// One amount of work and its times.
+/// One amount of work, and what was measured of it.
 struct Point {
     /// How many artifacts, or how many MiB.
     amount: u64,
-    hash: Row,
-    push: Row,
-    again: Row,
-    pull: Row,
+    bytes: u64,
+    ceilings: Ceilings,
+    /// One for each of [`STEPS`].
+    steps: [Row; 3],
     /// Requests of the cold push and of the one with nothing new.
     requests: [u64; 2],
+    /// One for each of [`STEPS`].
+    looks: [Look; 3],
+}
+
+/// What grows, and its points.
+struct Part {
+    what: String,
+    unit: &'static str,
+    points: Vec<Point>,
 }
 
 pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
-    tools::ensure(&[OPENSSL])?;
+    tools::ensure(&peers::tools_of(&[]))?;
     let binaries = programs.find(Profile::Release)?;
-    let folder = super::folder()?;
-    let by_count = options.counts.iter().map(|&count| {
-        eprintln!("{count} artifacts");
-        measure(&binaries, &folder, options.runs, u64::from(count), &vec![options.file_kib << 10; count as usize])
-    });
-    let by_count = by_count.collect::<Result<Vec<_>>>()?;
-    let sizes = std::iter::successors(Some(1), |size| Some(size * 4)).take_while(|&size| size <= options.up_to);
-    let by_size = sizes.map(|mib| {
-        eprintln!("{mib} MiB");
-        measure(&binaries, &folder, options.runs, mib, &[mib << 20])
-    });
-    let by_size = by_size.collect::<Result<Vec<_>>>()?;
+    let parts = if options.real {
+        vec![measure_real(&binaries, options)?]
+    } else {
+        vec![measure_counts(&binaries, options)?, measure_sizes(&binaries, options)?]
+    };
     if options.json {
         let document = json!({
-            "schema": "dist.bench.many/1", "runs": options.runs, "file_kib": options.file_kib,
-            "by_count": to_json(&by_count), "by_size": to_json(&by_size),
+            "schema": "dist.bench.many/2", "runs": options.runs, "parts": parts.iter().map(to_json).collect::<Vec<_>>(),
         });
         println!("{document:#}");
     } else {
-        println!("\nartifacts of {} KiB each, {} runs", options.file_kib, options.runs);
-        print_points("artifacts", &by_count);
-        println!("\none artifact, {} runs", options.runs);
-        print_points("MiB", &by_size);
+        for part in &parts {
+            print_part(part, options.runs);
+        }
     }
     Ok(())
 }
 
-fn measure(binaries: &Binaries, folder: &Path, runs: u32, amount: u64, sizes: &[u64]) -> Result<Point> {
-    let folder = tempfile::tempdir_in(folder).context("cannot create a folder")?;
-    let names: Vec<String> = (0..sizes.len()).map(|number| format!("part-{number:05}.bin")).collect();
-    for ((name, &bytes), seed) in names.iter().zip(sizes).zip(0..) {
-        super::write_noise(&folder.path().join(name), bytes, seed)?;
-    }
-    let files: Vec<PathBuf> = names.iter().map(|name| folder.path().join(name)).collect();
-    let row = |name| Row::new(name, sizes.iter().sum());
-    let mut point = Point {
-        amount,
-        hash: row("openssl dgst -sha256"),
-        push: row("cold push"),
-        again: row("push with nothing new"),
-        pull: row("pull"),
-        requests: [0; 2],
-    };
+fn measure_counts(binaries: &Binaries, options: &Options) -> Result<Part> {
+    let points = options.counts.iter().map(|&count| {
+        eprintln!("{count} artifacts");
+        measure(binaries, options.runs, u64::from(count), |folder| {
+            data::generate_many(folder, count, options.file_kib << 10)
+        })
+    });
+    let what = format!("artifacts of {} KiB each", options.file_kib);
+    Ok(Part { what, unit: "artifacts", points: points.collect::<Result<_>>()? })
+}
+
+fn measure_sizes(binaries: &Binaries, options: &Options) -> Result<Part> {
+    let sizes = std::iter::successors(Some(1), |size| Some(size * 4)).take_while(|&size| size <= options.up_to);
+    let points = sizes.map(|mib| {
+        eprintln!("{mib} MiB");
+        measure(binaries, options.runs, mib, |folder| data::generate_many(folder, 1, mib << 20))
+    });
+    Ok(Part { what: "one artifact".into(), unit: "MiB", points: points.collect::<Result<_>>()? })
+}
+
+fn measure_real(binaries: &Binaries, options: &Options) -> Result<Part> {
+    let all = data::list_real()?.len();
+    let counts = [1, 10].into_iter().filter(|&count| count < all).chain([all]);
+    let points = counts.map(|count| {
+        eprintln!("{count} real artifacts");
+        measure(binaries, options.runs, count as u64, |folder| data::copy_real(folder, count))
+    });
+    Ok(Part {
+        what: "real artifacts, the first by name".into(),
+        unit: "artifacts",
+        points: points.collect::<Result<_>>()?,
+    })
+}
+
+fn measure(
+    binaries: &Binaries,
+    runs: u32,
+    amount: u64,
+    write: impl FnOnce(&Path) -> Result<Vec<PathBuf>>,
+) -> Result<Point> {
+    let folder = tempfile::tempdir_in(super::folder()?).context("cannot create a folder")?;
+    let files = write(folder.path())?;
+    let manifest = write_manifest(folder.path(), files.iter().filter_map(|file| file.file_name()?.to_str()))?;
+    let bytes = data::sum_sizes(&files)?;
+    let (ceilings, steps) = (Ceilings::new(bytes), STEPS.map(|step| Row::new(step, bytes)));
+    let mut point = Point { amount, bytes, ceilings, steps, requests: [0; 2], looks: [Look::default(); 3] };
     for _ in 0..runs {
-        point.hash.seconds.push(time(|| ceilings::hash_all(&files))?.0);
-        measure_once(binaries, folder.path(), &names, &mut point)?;
+        point.ceilings.measure(&files, folder.path())?;
+        measure_once(binaries, folder.path(), &manifest, files.len(), &mut point)?;
     }
+    point.looks = look::of_product(binaries, &manifest, folder.path())?;
     Ok(point)
 }
 
-fn measure_once(binaries: &Binaries, folder: &Path, names: &[String], point: &mut Point) -> Result<()> {
-    let artifacts = names.iter().map(Entry::opaque).collect();
-    let manifest = Manifest { app: APP, version: "1.0.0".into(), build: "1".into(), channel: "beta", artifacts };
-    let manifest = manifest.write(folder)?;
-    let run = tempfile::tempdir_in(folder).context("cannot create a data directory")?;
-    let data = run.path().join("data");
-    let server = Server::start(&binaries.distd, &data)?;
-    let client = Client::new(binaries, &server, &data)?;
-    client.run(["app", "create", APP, "--access", "token"])?;
+fn measure_once(binaries: &Binaries, folder: &Path, manifest: &Path, count: usize, point: &mut Point) -> Result<()> {
+    let run = tempfile::tempdir_in(folder).context("cannot create a folder")?;
+    let product = Product::of_manifest(binaries, run.path(), manifest, None)?;
+    let client = product.client();
     super::measure::settle()?;
-    let (seconds, cold) = time(|| client.publish(&manifest))?;
+    let (push, cold) = time(|| client.publish(manifest))?;
     ensure!(cold.status == Status::Published, "the cold push found something there");
-    point.push.seconds.push(seconds);
-    let (seconds, again) = time(|| client.publish(&manifest))?;
+    let (push_again, again) = time(|| client.publish(manifest))?;
     ensure!(again.status == Status::Unchanged, "the second push changed something");
-    point.again.seconds.push(seconds);
     point.requests = [cold.transfer.requests, again.transfer.requests];
     let output = run.path().join("pulled");
     let to = output.to_str().context("the folder's name is not UTF-8")?;
-    point.pull.seconds.push(time(|| client.run(["pull", &format!("{APP}@beta"), "-o", to, "--json"]))?.0);
+    let (pull, _) = time(|| client.run(["pull", &format!("{APP}@beta"), "-o", to, "--json"]))?;
     let pulled = fs::read_dir(&output).context("the pull wrote nothing")?.count();
-    ensure!(pulled == names.len(), "{pulled} files of {} were pulled", names.len());
-    server.stop()
+    ensure!(pulled == count, "{pulled} files of {count} were pulled");
+    point.steps.iter_mut().zip([push, push_again, pull]).for_each(|(row, seconds)| row.seconds.push(seconds));
+    product.stop()
 }
 
-fn print_points(unit: &str, points: &[Point]) {
-    println!(
-        "\n{unit:>10} {:>10} {:>10} {:>10} {:>10} {:>16} {:>12}",
-        "hash s", "push s", "again s", "pull s", "ms beyond hash", "requests"
-    );
-    for point in points {
-        let [hash, push, again, pull] = rows(point).map(|row| row.time().median);
-        let beyond = (again - hash) * 1e3;
-        let requests = format!("{}, {}", point.requests[0], point.requests[1]);
-        println!(
-            "{:>10} {hash:>10.3} {push:>10.3} {again:>10.3} {pull:>10.3} {beyond:>16.0} {requests:>12}",
-            point.amount
-        );
+impl Part {
+    fn amounts(&self) -> Vec<u64> {
+        self.points.iter().map(|point| point.amount).collect()
     }
-    if let [.., before, last] = points {
-        let [hash, push, again, pull] = orders(before, last);
-        println!(
-            "between the last two, time grows as the amount to the power of: hash {hash:.2}, push {push:.2}, again {again:.2}, pull {pull:.2}"
-        );
+
+    /// The machine's own times, and then those of the product.
+    fn series(&self) -> Vec<Series> {
+        let ceilings = (0..3).map(|number| -> Vec<Row> {
+            self.points.iter().map(|point| point.ceilings.rows()[number].clone()).collect()
+        });
+        let steps = (0..3).map(|number| self.points.iter().map(|point| point.steps[number].clone()).collect());
+        ceilings.chain(steps).map(|rows: Vec<Row>| Series::of_times(rows[0].name.as_str(), &rows)).collect()
     }
 }
 
-fn rows(point: &Point) -> [&Row; 4] {
-    [&point.hash, &point.push, &point.again, &point.pull]
-}
-
-fn orders(before: &Point, last: &Point) -> [f64; 4] {
-    let medians = |point| rows(point).map(|row| row.time().median);
-    let (before_times, last_times) = (medians(before), medians(last));
-    std::array::from_fn(|of| order(before.amount, before_times[of], last.amount, last_times[of]))
-}
-
-/// The exponent of growth between two points: 0 for none, 1 for as the amount grows.
-#[allow(clippy::cast_precision_loss, reason = "amounts are far below 2⁵³")]
-fn order(amount: u64, seconds: f64, later_amount: u64, later_seconds: f64) -> f64 {
-    (later_seconds / seconds).ln() / (later_amount as f64 / amount as f64).ln()
-}
-
-fn to_json(points: &[Point]) -> Vec<Value> {
-    let of_point = |point: &Point| json!({ "amount": point.amount, "rows": table::to_json(&rows(point).map(Clone::clone)), "requests": point.requests });
-    points.iter().map(of_point).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_order_of_growth_is_an_exponent() {
-        for (later_seconds, expect) in [(2.0, 0.0), (20.0, 1.0), (200.0, 2.0)] {
-            assert!((order(10, 2.0, 100, later_seconds) - expect).abs() < 1e-9);
-        }
+fn print_part(part: &Part, runs: u32) {
+    println!("\n{}, {runs} runs\n", part.what);
+    print!("{}", growth::render(part.unit, &part.amounts(), &part.series()));
+    println!("{}", growth::LEGEND);
+    println!("\n{:>10} {:>14}  requests, push and again", part.unit, "bytes");
+    for Point { amount, bytes, requests: [push, again], .. } in &part.points {
+        println!("{amount:>10} {bytes:>14}  {push}, {again}");
     }
+    for point in &part.points {
+        println!("\n{} {}", point.amount, part.unit);
+        print!("{}", look::render(&STEPS, &point.looks));
+    }
+    println!("{}", look::LEGEND);
+}
+
+fn to_json(part: &Part) -> Value {
+    let of_point = |point: &Point| {
+        json!({
+            "amount": point.amount, "bytes": point.bytes, "ceilings": table::to_json(&point.ceilings.rows()),
+            "rows": table::to_json(&point.steps), "requests": point.requests, "looks": look::to_json(&STEPS, &point.looks),
+        })
+    };
+    json!({
+        "what": part.what, "unit": part.unit, "points": part.points.iter().map(of_point).collect::<Vec<_>>(),
+        "growth": growth::to_json(&part.amounts(), &part.series()),
+    })
 }

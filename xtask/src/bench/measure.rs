@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     sync::{
         Arc,
@@ -39,7 +39,7 @@ pub(super) fn traced(command: &Command, trace: Option<&Path>) -> Command {
 }
 
 /// The command as the arguments of a program that runs it, in the same folder with the same variables.
-fn behind(mut program: Command, command: &Command) -> Command {
+pub(super) fn behind(mut program: Command, command: &Command) -> Command {
     program.arg(command.get_program()).args(command.get_args());
     if let Some(folder) = command.get_current_dir() {
         program.current_dir(folder);
@@ -139,14 +139,24 @@ impl Watch {
     }
 }
 
+/// From now on the peaks of a group's processes are those of what comes. Best effort: a kernel without `clear_refs` keeps the
+/// old ones, which are not lower (`man 5 proc_pid_clear_refs`).
+pub(super) fn forget_peaks(group: u32) {
+    for folder in list_members(group) {
+        let _ = fs::write(folder.join("clear_refs"), "5");
+    }
+}
+
+/// The folders in `/proc` of a group's processes.
+fn list_members(group: u32) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let folders = entries.flatten().map(|entry| entry.path());
+    folders.filter(|folder| read_stat(folder).is_some_and(|stat| stat.group == group)).collect()
+}
+
 /// `VmHWM` of the process of the group that has the highest. Processes come and go meanwhile.
 fn find_largest(group: u32) -> u64 {
-    let Ok(entries) = fs::read_dir("/proc") else { return 0 };
-    let members = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|folder| read_stat(folder).is_some_and(|stat| stat.group == group));
-    let peaks = members.filter_map(|folder| {
+    let peaks = list_members(group).into_iter().filter_map(|folder| {
         let status = fs::read_to_string(folder.join("status")).ok()?;
         crate::server::parse_kib(&status, "VmHWM:")
     });

@@ -56,7 +56,7 @@ struct Figures {
 
 pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
     tools::ensure(&[tools::SQLITE3])?;
-    let Stocked { client, mut server, _folder } = stock::start(&options.stock, programs, |_| Ok(()))?;
+    let Stocked { client, mut server, folder: _folder } = stock::start(&options.stock, programs, |_| Ok(()))?;
     let mut all = Vec::new();
     for (name, path) in PAGES {
         let figures = measure(&client, name, path, options);

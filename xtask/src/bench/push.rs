@@ -1,21 +1,20 @@
 //! One file: a cold push, a push with nothing new and a pull, beside every peer and what the machine can do.
 
+use std::slice;
+
 use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
     ceilings::Ceilings,
-    compare::{self, Contestant, Figures, STEPS},
+    compare::{self, Contestant, STEPS},
     data::{self, Data},
-    measure, peers,
+    peers,
     programs::Programs,
-    table,
+    standings, table,
 };
-use crate::{
-    tools::{self, OPENSSL},
-    workspace::Profile,
-};
+use crate::{tools, workspace::Profile};
 
 /// What `cargo xtask bench push` is told.
 #[derive(Args, Debug)]
@@ -40,10 +39,7 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
     let kinds = peers::select(&options.peers)?;
-    let mut needed = vec![OPENSSL];
-    needed.extend(measure::TOOLS);
-    needed.extend(kinds.iter().flat_map(|kind| kind.tools));
-    tools::ensure(&needed)?;
+    tools::ensure(&peers::tools_of(&kinds))?;
     let binaries = programs.find(Profile::Release)?;
     let folder = super::folder()?;
     let data =
@@ -53,7 +49,7 @@ pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
     let mut ceilings = Ceilings::new(data.bytes);
     for run in 0..options.runs as usize {
         eprintln!("run {} of {}", run + 1, options.runs);
-        ceilings.measure(&data.file, &folder)?;
+        ceilings.measure(slice::from_ref(&data.file), &folder)?;
         // Whoever comes first in one run does not in the next.
         let first = run % contestants.len();
         contestants.rotate_left(first);
@@ -78,28 +74,16 @@ fn print_tables(contestants: &[Contestant], ceilings: &Ceilings, data: &Data, op
         data.bytes, data.what, options.runs
     );
     print!("{}", table::render(&ceilings.rows()));
-    let own = &contestants[0];
     for (number, step) in STEPS.iter().enumerate() {
         println!("\n{step}");
-        print!("{HEAD}");
-        for contestant in contestants {
-            println!("{}", line(contestant.name, &contestant.steps[number], &own.steps[number]));
-        }
+        print!("{}", standings::render(contestants, number));
     }
     if let Some((nearest, times)) = find_nearest(contestants) {
         let judged = if times >= BUDGET { "held" } else { "NOT held" };
         println!("\ncold push, budget of {BUDGET} times the fastest of {}: {judged}", BUDGETED.join(", "));
         println!("it is {times:.2} times as fast as {nearest}");
     }
-    println!("\n\"dist is\": how many times as fast as this peer, run by run; memory: of the largest process, in MiB;");
-    println!("syncs: calls of client + server; wire: 10^6 bytes over loopback, of everything on this machine\n");
-    for contestant in contestants {
-        println!("{}: {}.", contestant.name, contestant.what);
-        println!("    durable: {}.", contestant.durability);
-        if let Some(note) = &contestant.note {
-            println!("    {note}.");
-        }
-    }
+    print!("\n{}", standings::describe(contestants));
 }
 
 /// How many times as fast as the fastest of these a cold push is to be.
@@ -114,42 +98,7 @@ fn find_nearest(contestants: &[Contestant]) -> Option<(&'static str, f64)> {
     ratios.min_by(|(_, one), (_, other)| one.total_cmp(other))
 }
 
-const HEAD: &str =
-    "                    median    min    max   median  dist is                 memory  memory     syncs     wire
-                      MB/s   MB/s   MB/s  seconds   median    min    max    client  server     c + s       MB\n";
-
-fn line(name: &str, figures: &Figures, own: &Figures) -> String {
-    let (speed, look) = (figures.row.speed(), figures.look);
-    let [median, min, max] = [speed.median, speed.min, speed.max].map(|speed| format!("{speed:.0}"));
-    let seconds = format!("{:.3}", figures.row.time().median);
-    let ratio = compare::ratio(&own.row, &figures.row);
-    let [middle, least, most] = [ratio.median, ratio.min, ratio.max].map(|ratio| format!("{ratio:.2}"));
-    let server = look.server_peak_bytes.map_or_else(|| "-".into(), |bytes| (bytes >> 20).to_string());
-    let (client, syncs) = (look.client_peak_bytes >> 20, format!("{} + {}", look.client_syncs, look.server_syncs));
-    let wire = look.wire_bytes / 1_000_000;
-    format!(
-        "{name:<18} {median:>7} {min:>6} {max:>6} {seconds:>8} {middle:>8} {least:>6} {most:>6} {client:>9} {server:>7} \
-         {syncs:>9} {wire:>8}"
-    )
-}
-
 fn to_json(contestants: &[Contestant], ceilings: &Ceilings, data: &Data, options: &Options) -> Value {
-    let own = &contestants[0];
-    let of_step = |(figures, own): (&Figures, &Figures)| {
-        let mut step = table::to_json(std::slice::from_ref(&figures.row))[0].take();
-        step["ratio"] = json!(compare::ratio(&own.row, &figures.row));
-        step["look"] = json!(figures.look);
-        step
-    };
-    let of_contestant = |contestant: &Contestant| {
-        json!({
-            "name": contestant.name,
-            "what": contestant.what,
-            "durability": contestant.durability,
-            "note": contestant.note,
-            "steps": contestant.steps.iter().zip(&own.steps).map(of_step).collect::<Vec<_>>(),
-        })
-    };
     json!({
         "schema": "dist.bench.push/2",
         "runs": options.runs,
@@ -159,7 +108,7 @@ fn to_json(contestants: &[Contestant], ceilings: &Ceilings, data: &Data, options
         "budget": find_nearest(contestants).map(|(nearest, times)| {
             json!({ "at_least": BUDGET, "of": BUDGETED, "nearest": nearest, "times": times })
         }),
-        "contestants": contestants.iter().map(of_contestant).collect::<Vec<_>>(),
+        "contestants": standings::to_json(contestants),
     })
 }
 

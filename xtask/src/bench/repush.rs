@@ -1,25 +1,25 @@
 //! Many small files, pushed a second time: what is left when there is nothing to send.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::{
-    ceilings, data,
+    ceilings::Ceilings,
+    compare::{self, STEPS},
+    data,
+    look::{self, Look},
+    measure,
+    peers::{self, Product, write_manifest},
     programs::Programs,
-    table::{self, Row},
+    table::{self, Row, Spread},
     time,
 };
 use crate::{
-    client::{Client, Status},
-    manifest::{Entry, Manifest},
-    server::Server,
-    tools::{self, OPENSSL},
-    workspace::Profile,
+    client::Status,
+    tools,
+    workspace::{Binaries, Profile},
 };
 
 /// What `cargo xtask bench repush` is told.
@@ -39,86 +39,128 @@ pub(super) struct Options {
     json: bool,
 }
 
-const APP: &str = "bench";
-const FILE_BYTES: u64 = 4096;
+/// The size of each generated file.
+pub(super) const FILE_BYTES: u64 = 4096;
 const BUDGET_REQUESTS: u64 = 2;
 /// Beyond hashing.
 const BUDGET_SECONDS: f64 = 0.1;
 
 pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
-    tools::ensure(&[OPENSSL])?;
+    tools::ensure(&peers::tools_of(&[]))?;
     let binaries = programs.find(Profile::Release)?;
     let folder = tempfile::tempdir_in(super::folder()?).context("cannot create a folder")?;
-    let files = if options.real { copy_real(folder.path())? } else { generate(folder.path(), options.count)? };
-    let manifest = write_manifest(folder.path(), &files)?;
-    let data_folder = folder.path().join("data");
-    let server = Server::start(&binaries.distd, &data_folder)?;
-    let client = Client::new(&binaries, &server, &data_folder)?;
-    client.run(["app", "create", APP, "--access", "token"])?;
-    client.publish(&manifest)?;
-
-    let bytes = files.iter().map(|file| file.metadata().map_or(0, |found| found.len())).sum();
-    let (mut hashing, mut pushing) =
-        (Row::new("openssl dgst -sha256", bytes), Row::new("push with nothing new", bytes));
-    let mut requests = Vec::new();
-    for _ in 0..options.runs {
-        let (seconds, ()) = time(|| ceilings::hash_all(&files))?;
-        hashing.seconds.push(seconds);
-        let (seconds, publication) = time(|| client.publish(&manifest))?;
-        ensure!(publication.status == Status::Unchanged, "the second push changed something");
-        pushing.seconds.push(seconds);
-        requests.push(publication.transfer.requests);
-    }
-    server.stop()?;
-    print_figures(&[hashing, pushing], &requests, files.len(), options);
+    let files = if options.real {
+        data::copy_real(folder.path(), usize::MAX)?
+    } else {
+        data::generate_many(folder.path(), options.count, FILE_BYTES)?
+    };
+    let timed = time_runs(&binaries, &files, folder.path(), options.runs)?;
+    let looks = look::of_product(&binaries, &write_release(folder.path(), &files)?, folder.path())?;
+    print_figures(&timed, &looks, files.len(), options);
     Ok(())
 }
 
-/// Small files, each of its own.
-fn generate(folder: &Path, count: u32) -> Result<Vec<PathBuf>> {
-    let files: Vec<PathBuf> = (0..count).map(|number| folder.join(format!("part-{number:05}.bin"))).collect();
-    for (seed, file) in (0..).zip(&files) {
-        let mut bytes = vec![0; usize::try_from(FILE_BYTES).context("a small file fits in memory")?];
-        fastrand::Rng::with_seed(seed).fill(&mut bytes);
-        fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
+/// Publishes the files, and then times pushes of the same again.
+///
+/// # Errors
+/// When a push fails, or changes something.
+pub(super) fn time_runs(binaries: &Binaries, files: &[PathBuf], folder: &Path, runs: u32) -> Result<Timed> {
+    let manifest = write_release(folder, files)?;
+    let bytes = data::sum_sizes(files)?;
+    let own = tempfile::tempdir_in(folder).context("cannot create a folder")?;
+    let product = Product::of_manifest(binaries, own.path(), &manifest, None)?;
+    product.client().publish(&manifest)?;
+    let (pushing, ceilings) = (Row::new("push with nothing new", bytes), Ceilings::new(bytes));
+    let mut timed = Timed { ceilings, pushing, requests: Vec::new() };
+    for _ in 0..runs {
+        timed.ceilings.measure(files, folder)?;
+        measure::settle()?;
+        let (seconds, publication) = time(|| product.client().publish(&manifest))?;
+        ensure!(publication.status == Status::Unchanged, "the second push changed something");
+        timed.pushing.seconds.push(seconds);
+        timed.requests.push(publication.transfer.requests);
     }
-    Ok(files)
+    product.stop()?;
+    Ok(timed)
 }
 
-fn copy_real(folder: &Path) -> Result<Vec<PathBuf>> {
-    let copy = |file: PathBuf| {
-        let to = folder.join(file.file_name().context("a file has a name")?);
-        fs::copy(&file, &to).with_context(|| format!("cannot copy {}", file.display()))?;
-        Ok(to)
-    };
-    data::list_real()?.into_iter().map(copy).collect()
+fn write_release(folder: &Path, files: &[PathBuf]) -> Result<PathBuf> {
+    write_manifest(folder, files.iter().filter_map(|file| file.file_name()?.to_str()))
 }
 
-fn write_manifest(folder: &Path, files: &[PathBuf]) -> Result<PathBuf> {
-    let names = files.iter().filter_map(|file| file.file_name()?.to_str());
-    let artifacts = names.map(Entry::opaque).collect();
-    Manifest { app: APP, version: "1.0.0".into(), build: "1".into(), channel: "beta", artifacts }.write(folder)
+/// What was timed.
+pub(super) struct Timed {
+    pub(super) ceilings: Ceilings,
+    pub(super) pushing: Row,
+    /// Of each push with nothing new.
+    requests: Vec<u64>,
 }
 
-fn print_figures(rows: &[Row; 2], requests: &[u64], count: usize, options: &Options) {
-    let beyond = rows[1].time().median - rows[0].time().median;
+impl Timed {
+    /// Seconds that a push with nothing new takes longer than a hash of all files, run by run.
+    fn beyond_hashing(&self) -> Spread {
+        let pairs = self.pushing.seconds.iter().zip(&self.ceilings.hash.seconds);
+        table::spread(pairs.map(|(push, hash)| push - hash).collect())
+    }
+
+    fn is_held(&self) -> bool {
+        self.beyond_hashing().median <= BUDGET_SECONDS
+            && self.requests.iter().all(|&requests| requests <= BUDGET_REQUESTS)
+    }
+}
+
+fn print_figures(timed: &Timed, looks: &[Look; 3], count: usize, options: &Options) {
+    let [hash, copy, loopback] = timed.ceilings.rows();
+    let rows = [hash, copy, loopback, timed.pushing.clone()];
+    let beyond = timed.beyond_hashing();
+    let ratio = compare::ratio(&timed.pushing, &timed.ceilings.hash);
     if options.json {
         let document = serde_json::json!({
-            "schema": "dist.bench.repush/1",
+            "schema": "dist.bench.repush/2",
             "runs": options.runs,
             "artifacts": count,
             "real": options.real,
-            "rows": table::to_json(rows),
+            "rows": table::to_json(&rows),
             "seconds_beyond_hashing": beyond,
-            "requests": requests,
+            "ratio_to_hashing": ratio,
+            "requests": timed.requests,
+            "looks": look::to_json(&STEPS, looks),
+            "held": timed.is_held(),
         });
         println!("{document:#}");
         return;
     }
-    println!("\n{count} artifacts, {} bytes, {} runs\n", rows[0].bytes, options.runs);
-    print!("{}", table::render(rows));
-    println!("\nbeyond hashing: {:.0} ms; requests: {requests:?}", beyond * 1e3);
-    let is_held = beyond <= BUDGET_SECONDS && requests.iter().all(|&requests| requests <= BUDGET_REQUESTS);
-    let judged = if is_held { "held" } else { "NOT held" };
+    println!("\n{count} artifacts, {} bytes, {} runs\n", timed.pushing.bytes, options.runs);
+    print!("{}", table::render(&rows));
+    let [median, min, max] = [beyond.median, beyond.min, beyond.max].map(|seconds| seconds * 1e3);
+    println!("\nbeyond hashing, run by run: {median:.0} ms ({min:.0} to {max:.0}); requests: {:?}", timed.requests);
+    println!("it has {:.2} times the speed of openssl ({:.2} to {:.2})", ratio.median, ratio.min, ratio.max);
+    let judged = if timed.is_held() { "held" } else { "NOT held" };
     println!("budget of {BUDGET_REQUESTS} requests and {:.0} ms: {judged}", BUDGET_SECONDS * 1e3);
+    println!("\n{}{}", look::render(&STEPS, looks), look::LEGEND);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timed(seconds: &[f64], requests: u64) -> Timed {
+        let (mut ceilings, mut pushing) = (Ceilings::new(1), Row::new("", 1));
+        ceilings.hash.seconds = vec![1.0; seconds.len()];
+        pushing.seconds = seconds.to_vec();
+        Timed { ceilings, pushing, requests: vec![requests] }
+    }
+
+    #[test]
+    fn what_is_beyond_hashing_is_taken_run_by_run() {
+        assert_eq!(timed(&[1.0625, 1.0, 1.5], 2).beyond_hashing(), Spread { median: 0.0625, min: 0.0, max: 0.5 });
+    }
+
+    #[test]
+    fn a_budget_is_held_by_time_and_requests_together() {
+        let cases = [([1.0625], 2, true), ([1.0625], 3, false), ([1.2], 2, false), ([f64::NAN], 2, false)];
+        for (seconds, requests, expect) in cases {
+            assert_eq!(timed(&seconds, requests).is_held(), expect, "{seconds:?}, {requests}");
+        }
+    }
 }

@@ -21,7 +21,7 @@ use crate::{
     process,
     server::Server,
     store,
-    workspace::Profile,
+    workspace::{Binaries, Profile},
 };
 
 /// What a benchmark with many releases is told. No group of its own: clap names it as the struct, and each benchmark has one so
@@ -44,27 +44,32 @@ pub(super) const APP: &str = "bench";
 pub(super) struct Stocked {
     pub(super) client: Client,
     pub(super) server: Server,
-    /// Holds the data directory; gone with this value.
-    pub(super) _folder: TempDir,
+    /// Holds the data directory, `data`; gone with this value.
+    pub(super) folder: TempDir,
 }
 
 /// Builds the programs, fills a data directory with releases and with what `also` adds to it, and starts a server there.
 pub(super) fn start(options: &Options, programs: &Programs, also: impl FnOnce(&Path) -> Result<()>) -> Result<Stocked> {
     let profile = if options.unoptimized { Profile::Dev } else { Profile::Release };
-    let binaries = programs.find(profile)?;
+    fill(&programs.find(profile)?, options.count, also)
+}
+
+/// The same with programs that are there.
+pub(super) fn fill(binaries: &Binaries, count: u32, also: impl FnOnce(&Path) -> Result<()>) -> Result<Stocked> {
     let folder = tempfile::tempdir_in(super::folder()?).context("cannot create a folder")?;
     let data = folder.path().join("data");
     let server = Server::start(&binaries.distd, &data)?;
-    let mut client = Client::new(&binaries, &server, &data)?;
+    let mut client = Client::new(binaries, &server, &data)?;
     client.run(["app", "create", APP, "--access", "token"])?;
     let first = client.publish(&write_manifest(folder.path())?)?.release.id;
     server.stop()?;
-    add_releases(&data, &first, options.count)?;
-    process::run(Command::new(&binaries.distd).args(["reindex", "--data"]).arg(&data))?;
+    add_releases(&data, &first, count)?;
+    // What it prints would come before the JSON.
+    process::read(Command::new(&binaries.distd).args(["reindex", "--data"]).arg(&data))?;
     also(&data)?;
     let server = Server::start(&binaries.distd, &data)?;
     client.move_to(&server);
-    Ok(Stocked { client, server, _folder: folder })
+    Ok(Stocked { client, server, folder })
 }
 
 fn write_manifest(folder: &Path) -> Result<PathBuf> {

@@ -23,8 +23,13 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-pub(super) use self::{nginx::Nginx, product::Product, registry::Registry};
-use crate::tools::Tool;
+pub(super) use self::{
+    nginx::{HANDED_OVER, Nginx},
+    product::{APP, Product, write_manifest},
+    registry::Registry,
+};
+use super::measure;
+use crate::tools::{OPENSSL, Tool};
 
 /// What every push and pull is about, and where a peer may write.
 #[derive(Clone, Copy)]
@@ -66,6 +71,9 @@ impl Ground<'_> {
     }
 }
 
+/// What a pull makes in a peer's folder.
+pub(super) const PULLED: &str = "pulled";
+
 /// A started way to publish one file. What runs for it ends when this is dropped.
 pub(super) trait Peer {
     /// What publishes the file, from a plain file on this side to what others can fetch; one after another.
@@ -79,8 +87,16 @@ pub(super) trait Peer {
     /// What fetches the file on a machine that never saw it.
     fn pull(&self) -> Vec<Command>;
 
-    /// Where the pulled file is then.
+    /// Where the pulled file is then: `pulled` in the peer's folder, or below it.
     fn pulled(&self) -> PathBuf;
+
+    /// Removes what a pull left besides [`PULLED`], so that the next one has all to do again.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    fn forget_pull(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// The process group of its server, where it has one.
     fn group(&self) -> Option<u32>;
@@ -135,6 +151,12 @@ pub(super) fn select(names: &str) -> Result<Vec<&'static Kind>> {
         "none" => Ok(Vec::new()),
         _ => names.split(',').map(|name| find(name.trim())).collect(),
     }
+}
+
+/// What a comparison with these needs.
+pub(super) fn tools_of(kinds: &[&Kind]) -> Vec<Tool> {
+    let own = [OPENSSL].into_iter().chain(measure::TOOLS.iter().copied());
+    own.chain(kinds.iter().flat_map(|kind| kind.tools.iter().copied())).collect()
 }
 
 fn find(name: &str) -> Result<&'static Kind> {

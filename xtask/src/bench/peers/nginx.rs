@@ -22,7 +22,10 @@ pub(super) const KIND: Kind = Kind {
     start,
 };
 
-/// A web server over a folder.
+/// Where a `distd` behind it has it look for what it sends: `--x-accel-redirect`.
+pub(in crate::bench) const HANDED_OVER: &str = "/objects/";
+
+/// A web server over a folder, or before a server.
 pub(in crate::bench) struct Nginx {
     daemon: Daemon,
     folder: PathBuf,
@@ -37,9 +40,30 @@ fn start(ground: &Ground) -> Result<Box<dyn Peer>> {
 impl Nginx {
     /// Serves `root`, and takes uploads into it.
     pub(in crate::bench) fn start(ground: &Ground, root: &Path) -> Result<Self> {
+        let root = root.display();
+        Self::start_with(
+            ground,
+            &format!("root \"{root}\";\n    location / {{ dav_methods PUT; create_full_put_path on; }}"),
+        )
+    }
+
+    /// Stands in front of a `distd` that lets it send whole downloads from `objects` (docs/INSTALL-PAGES.md).
+    pub(in crate::bench) fn start_before(ground: &Ground, server: &str, objects: &Path) -> Result<Self> {
+        let objects = objects.display();
+        Self::start_with(
+            ground,
+            &format!(
+                "location / {{ proxy_pass {server}; proxy_set_header Host $http_host; }}\n    \
+                 location {HANDED_OVER} {{ internal; alias \"{objects}/\"; add_header ETag $upstream_http_etag; \
+                 add_header Repr-Digest $upstream_http_repr_digest; etag off; }}"
+            ),
+        )
+    }
+
+    fn start_with(ground: &Ground, places: &str) -> Result<Self> {
         let port = free_port()?;
         let configuration = ground.folder.join("nginx.conf");
-        fs::write(&configuration, configure(ground.folder, root, port)).context("cannot write nginx.conf")?;
+        fs::write(&configuration, configure(ground.folder, places, port)).context("cannot write nginx.conf")?;
         let mut command = ground.command("nginx");
         command.arg("-e").arg(ground.folder.join("error.log")).arg("-c").arg(&configuration);
         Ok(Self {
@@ -61,16 +85,15 @@ impl Nginx {
 }
 
 /// As many workers as cores, sendfile, whole packets, no log. As root, the workers stay root: the folder is the bench's own.
-fn configure(folder: &Path, root: &Path, port: u16) -> String {
-    let (folder, root) = (folder.display(), root.display());
+fn configure(folder: &Path, places: &str, port: u16) -> String {
+    let folder = folder.display();
     let user = if rustix::process::geteuid().is_root() { "user root;\n" } else { "" };
     let place = |kind| format!("  {kind}_temp_path \"{folder}/{kind}\";\n");
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(place).concat();
     format!(
         "{user}daemon off;\nworker_processes auto;\npid \"{folder}/nginx.pid\";\nevents {{ worker_connections 1024; }}\n\
          http {{\n  access_log off;\n  sendfile on;\n  tcp_nopush on;\n  client_max_body_size 0;\n{temporary}  \
-         server {{\n    listen 127.0.0.1:{port};\n    root \"{root}\";\n    \
-         location / {{ dav_methods PUT; create_full_put_path on; }}\n  }}\n}}\n"
+         server {{\n    listen 127.0.0.1:{port};\n    {places}\n  }}\n}}\n"
     )
 }
 

@@ -37,8 +37,7 @@ fn start(ground: &Ground) -> Result<Box<dyn Peer>> {
     ground.link(&ground.make("tree")?.join(ground.file_name()))?;
     ostree.prepare("files", &["init", "--mode=archive"])?;
     ostree.prepare("files", &["config", "set", "archive.zlib-level", "1"])?;
-    ostree.prepare("clone", &["init", "--mode=bare-user-only"])?;
-    ostree.prepare("clone", &["remote", "add", "--no-gpg-verify", "origin", ostree.nginx.url()])?;
+    ostree.prepare_clone()?;
     Ok(Box::new(ostree))
 }
 
@@ -48,6 +47,11 @@ impl Ostree {
         command.current_dir(&self.folder).env("HOME", &self.folder);
         command.arg(format!("--repo={repository}")).args(arguments);
         command
+    }
+
+    fn prepare_clone(&self) -> Result<()> {
+        self.prepare("clone", &["init", "--mode=bare-user-only"])?;
+        self.prepare("clone", &["remote", "add", "--no-gpg-verify", "origin", self.nginx.url()])
     }
 
     fn prepare(&self, repository: &str, arguments: &[&str]) -> Result<()> {
@@ -70,6 +74,11 @@ impl Peer for Ostree {
 
     fn pulled(&self) -> PathBuf {
         self.folder.join("pulled").join(&self.file_name)
+    }
+
+    fn forget_pull(&self) -> Result<()> {
+        std::fs::remove_dir_all(self.folder.join("clone"))?;
+        self.prepare_clone()
     }
 
     fn group(&self) -> Option<u32> {

@@ -1,6 +1,10 @@
 //! The product, as one of those that are compared.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -22,24 +26,66 @@ pub(in crate::bench) struct Product {
     server: Server,
     client: Client,
     manifest: PathBuf,
+    /// Where a pull writes to.
+    output: PathBuf,
     pulled: PathBuf,
+}
+
+/// The `dist.json` of a release of these files, in their folder.
+///
+/// # Errors
+/// When it cannot be written.
+pub(in crate::bench) fn write_manifest<'a>(folder: &Path, names: impl IntoIterator<Item = &'a str>) -> Result<PathBuf> {
+    let artifacts = names.into_iter().map(Entry::opaque).collect();
+    Manifest { app: APP, version: "1.0.0".into(), build: "1".into(), channel: "beta", artifacts }.write(folder)
 }
 
 impl Product {
     /// A server with an empty data directory and one app.
     pub(in crate::bench) fn start(binaries: &Binaries, ground: &Ground) -> Result<Self> {
-        let data = ground.folder.join("data");
-        let server = match ground.trace {
+        let folder = ground.file.parent().context("the file is in a folder")?;
+        let manifest = write_manifest(folder, [ground.file_name()])?;
+        let product = Self::of_manifest(binaries, ground.folder, &manifest, ground.trace)?;
+        Ok(Self { pulled: product.pulled.join(ground.file_name()), ..product })
+    }
+
+    /// The same with a line in `distd.toml`.
+    pub(in crate::bench) fn start_configured(binaries: &Binaries, ground: &Ground, line: &str) -> Result<Self> {
+        let folder = ground.folder.join("data/config");
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        fs::write(folder.join("distd.toml"), line).context("cannot write distd.toml")?;
+        Self::start(binaries, ground)
+    }
+
+    /// The same for a release of any number of files. What is pulled is a folder then.
+    pub(in crate::bench) fn of_manifest(
+        binaries: &Binaries,
+        folder: &Path,
+        manifest: &Path,
+        trace: Option<&Path>,
+    ) -> Result<Self> {
+        let data = folder.join("data");
+        let server = match trace {
             Some(trace) => Server::start_traced(&binaries.distd, &data, measure::SYNCS, trace)?,
             None => Server::start(&binaries.distd, &data)?,
         };
         let client = Client::new(binaries, &server, &data)?;
         client.run(["app", "create", APP, "--access", "public"])?;
-        let folder = ground.file.parent().context("the file is in a folder")?;
-        let artifacts = vec![Entry::opaque(ground.file_name())];
-        let manifest = Manifest { app: APP, version: "1.0.0".into(), build: "1".into(), channel: "beta", artifacts };
-        let pulled = ground.folder.join("pulled").join(ground.file_name());
-        Ok(Self { server, client, manifest: manifest.write(folder)?, pulled })
+        let output = folder.join("pulled");
+        Ok(Self { server, client, manifest: manifest.to_owned(), pulled: output.clone(), output })
+    }
+
+    /// The command line of this server.
+    pub(in crate::bench) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Ends the server.
+    ///
+    /// # Errors
+    /// When it does not end as it should.
+    pub(in crate::bench) fn stop(self) -> Result<()> {
+        self.server.stop()
     }
 
     /// Publishes the file and says where a plain client downloads it.
@@ -57,7 +103,7 @@ impl Peer for Product {
     fn pull(&self) -> Vec<Command> {
         let mut command = self.client.command();
         command.args(["pull", &format!("{APP}@beta"), "--json", "-o"]);
-        command.arg(self.pulled.parent().unwrap_or(&self.pulled));
+        command.arg(&self.output);
         vec![command]
     }
 

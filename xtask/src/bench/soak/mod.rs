@@ -17,6 +17,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use serde::Serialize;
 
 use super::programs::Programs;
 use crate::{
@@ -47,7 +48,8 @@ pub(super) struct Options {
     /// Seconds from one push of a client to its next, unless the push takes longer
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(0..=3600))]
     push_every: u64,
-    /// In every second eighth of the time, run gc and fsck on the server, one after the other without a pause
+    /// In every second eighth of the time, run gc and fsck on the server, one after the other without a pause. Uploads are
+    /// abandoned now and then, so that gc has something to delete
     #[arg(long)]
     care: bool,
     /// Print JSON instead of text
@@ -57,6 +59,9 @@ pub(super) struct Options {
 
 /// Into how many parts the time is cut: care runs in every second one.
 const PARTS: u32 = 8;
+
+/// As docs/deploy/distd.service and the image have it.
+const ARENAS: (&str, &str) = ("MALLOC_ARENA_MAX", "2");
 
 /// The apps that are pushed to.
 const APPS: [&str; 8] = ["soak-a", "soak-b", "soak-c", "soak-d", "soak-e", "soak-f", "soak-g", "soak-h"];
@@ -82,6 +87,19 @@ struct Found {
     /// Of the server, in bytes, in the order of time.
     memory: Vec<u64>,
     errors: Vec<String>,
+    collected: Collected,
+}
+
+/// What gc told that it did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+struct Collected {
+    /// Runs that came to their end while they were watched.
+    runs: u64,
+    /// Objects.
+    deleted: u64,
+    deleted_bytes: u64,
+    /// Uploads that nobody went on with.
+    dropped: u64,
 }
 
 /// One push.
@@ -104,6 +122,21 @@ impl Shared {
 
     fn note(&self, add: impl FnOnce(&mut Found)) {
         add(&mut self.found.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    /// How far it is, for whoever waits.
+    fn tell_progress(&self, memory_bytes: u64) {
+        let (pushes, errors) = {
+            let found = self.found.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            (found.pushes.len(), found.errors.len())
+        };
+        eprintln!(
+            "{} of {} s: {} downloads, {pushes} pushes, {errors} errors, {} MiB",
+            self.begun.elapsed().as_secs(),
+            self.length.as_secs(),
+            self.downloads.load(Ordering::Relaxed),
+            memory_bytes >> 20
+        );
     }
 
     fn fail(&self, who: &str, error: &anyhow::Error) {
@@ -139,7 +172,7 @@ pub(super) fn run_short(binaries: &Binaries) -> Result<()> {
 fn hold(options: &Options, binaries: &Binaries) -> Result<()> {
     let folder = tempfile::tempdir_in(super::folder()?).context("cannot create a folder")?;
     let data = folder.path().join("data");
-    let mut server = Server::start(&binaries.distd, &data)?;
+    let mut server = start(options, binaries, &data)?;
     let client = Client::new(binaries, &server, &data)?;
     let download = prepare(&client, folder.path(), options)?;
     let shared = Shared {
@@ -172,6 +205,22 @@ fn hold(options: &Options, binaries: &Binaries) -> Result<()> {
     report::finish(&shared, options)
 }
 
+/// A server with as few arenas for memory as its unit and its image give it. With care, it keeps what nobody needs for as long as
+/// a part of the time, and not for days.
+fn start(options: &Options, binaries: &Binaries, data: &Path) -> Result<Server> {
+    let kept = format!("{}s", kept_seconds(options.seconds));
+    let mut arguments = vec!["--gc-every", "0"];
+    if options.care {
+        arguments.extend(["--gc-grace", "1s", "--upload-lease", &kept, "--stage-ttl", &kept]);
+    }
+    Server::start_configured(&binaries.distd, data, &[ARENAS], &arguments)
+}
+
+/// For how long abandoned uploads are kept: not so short that one is dropped between its end and its commit.
+fn kept_seconds(seconds: u64) -> u64 {
+    (seconds / u64::from(PARTS)).clamp(5, 30)
+}
+
 /// Makes the apps and publishes what is downloaded; says where it is.
 fn prepare(client: &Client, folder: &Path, options: &Options) -> Result<String> {
     for app in APPS.iter().take(options.pushing as usize).chain([&DOWNLOADED]) {
@@ -193,5 +242,10 @@ mod tests {
     #[test]
     fn care_runs_in_every_second_part() {
         assert_eq!([0.0, 0.9, 1.0, 1.9, 2.0, 7.5].map(is_odd), [false, false, true, true, false, true]);
+    }
+
+    #[test]
+    fn abandoned_uploads_are_kept_for_a_part_of_the_time() {
+        assert_eq!([8, 120, 600, 3600].map(kept_seconds), [5, 15, 30, 30]);
     }
 }

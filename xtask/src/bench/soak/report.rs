@@ -5,11 +5,18 @@ use std::sync::atomic::Ordering;
 use anyhow::{Result, ensure};
 use serde::Serialize;
 
-use super::{Found, Options, Push, Shared};
+use super::{ARENAS, Collected, Found, Options, Push, Shared};
 use crate::bench::table;
 
-/// By how much the memory of the last quarter may be above that of the first, where the time is long.
+/// By how much the memory of the last quarter may be above that of the second, where the time is long. The first is not judged:
+/// the store begins empty, and caches and threads are yet to come.
 const GROWTH: f64 = 1.15;
+
+/// How many times as long the slowest of a hundred pushes may take beside gc and fsck, where the time is long.
+const CARE: f64 = 1.2;
+
+/// From how many seconds on gc has to have deleted something.
+const CARE_SECONDS: u64 = 60;
 
 /// From how many seconds on a time is long: by then all caches are as large as they get.
 const LONG_SECONDS: u64 = 600;
@@ -33,7 +40,8 @@ struct Report {
     care_p99_ratio: Option<f64>,
     /// Runs of gc and fsck that came to their end.
     cares: u64,
-    /// Means over the first and the last quarter of the time, and the most; in bytes.
+    collected: Collected,
+    /// Means over quarters of the time, and the most; in bytes.
     memory: Memory,
     errors: usize,
     first_errors: Vec<String>,
@@ -50,6 +58,7 @@ struct Latency {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 struct Memory {
     first_quarter: f64,
+    second_quarter: f64,
     last_quarter: f64,
     max: f64,
 }
@@ -57,7 +66,7 @@ struct Memory {
 /// Prints what was found.
 ///
 /// # Errors
-/// When something failed, or the memory grew.
+/// When something is not as it has to be.
 pub(super) fn finish(shared: &Shared, options: &Options) -> Result<()> {
     let found = std::mem::take(&mut *shared.found.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     let report = summarize(shared, &found);
@@ -66,13 +75,23 @@ pub(super) fn finish(shared: &Shared, options: &Options) -> Result<()> {
     } else {
         print(&report, options);
     }
+    check(&report, options)
+}
+
+fn check(report: &Report, options: &Options) -> Result<()> {
     ensure!(report.errors == 0, "{} errors, the first: {}", report.errors, report.first_errors.join("; "));
     ensure!(report.pushes > 0, "nothing was pushed");
     ensure!(report.downloads > 0 || options.downloading == 0, "nothing was downloaded");
-    let Memory { first_quarter, last_quarter, max } = report.memory;
+    let has_deleted = report.collected.deleted > 0;
+    ensure!(has_deleted || !options.care || options.seconds < CARE_SECONDS, "gc deleted nothing");
+    let Memory { second_quarter, last_quarter, max, .. } = report.memory;
     ensure!(max <= MOST, "the server took {max} bytes of memory");
-    let is_flat = last_quarter <= first_quarter * GROWTH;
-    ensure!(is_flat || options.seconds < LONG_SECONDS, "the server's memory grew more than {GROWTH} times");
+    if options.seconds < LONG_SECONDS {
+        return Ok(());
+    }
+    ensure!(last_quarter <= second_quarter * GROWTH, "the server's memory grew more than {GROWTH} times");
+    let is_fast = report.care_p99_ratio.is_none_or(|ratio| ratio <= CARE);
+    ensure!(is_fast, "p99 of a push beside gc and fsck is more than {CARE} times as long");
     Ok(())
 }
 
@@ -90,6 +109,7 @@ fn summarize(shared: &Shared, found: &Found) -> Report {
         push: latency(found.pushes.iter()),
         care,
         care_p99_ratio: care.map(|[without, with]| with.p99 / without.p99),
+        collected: found.collected,
         cares: shared.cares.load(Ordering::Relaxed),
         memory: quarters(&found.memory.iter().map(|&bytes| bytes as f64).collect::<Vec<_>>()),
         errors: found.errors.len(),
@@ -110,6 +130,7 @@ fn quarters(samples: &[f64]) -> Memory {
     let mean = |samples: &[f64]| samples.iter().sum::<f64>() / samples.len() as f64;
     Memory {
         first_quarter: mean(&samples[..quarter]),
+        second_quarter: mean(samples.get(quarter..quarter * 2).unwrap_or(samples)),
         last_quarter: mean(&samples[samples.len() - quarter..]),
         max: samples.iter().copied().fold(0.0, f64::max),
     }
@@ -131,9 +152,18 @@ fn print(report: &Report, options: &Options) {
             report.cares
         );
     }
-    let Memory { first_quarter, last_quarter, max } = report.memory;
-    let [first, last, max] = [first_quarter, last_quarter, max].map(mib);
-    println!("memory       {first:.1} MiB in the first quarter, {last:.1} in the last, {max:.1} at most");
+    if options.care {
+        let Collected { runs, deleted, deleted_bytes, dropped } = report.collected;
+        println!(
+            "gc           {runs} runs: {deleted} objects of {deleted_bytes} bytes deleted, {dropped} uploads dropped"
+        );
+    }
+    let Memory { first_quarter, second_quarter, last_quarter, max } = report.memory;
+    let [first, second, last, max] = [first_quarter, second_quarter, last_quarter, max].map(mib);
+    println!(
+        "memory       {first:.1} MiB in the first quarter, {second:.1} in the second, {last:.1} in the last, {max:.1} at most; {}={}",
+        ARENAS.0, ARENAS.1
+    );
     println!("errors       {}", report.errors);
 }
 
@@ -149,7 +179,46 @@ mod tests {
     #[test]
     fn memory_is_compared_by_quarters() {
         let memory = quarters(&[1.0, 3.0, 9.0, 9.0, 9.0, 9.0, 5.0, 7.0]);
-        assert_eq!(memory, Memory { first_quarter: 2.0, last_quarter: 6.0, max: 9.0 });
+        assert_eq!(memory, Memory { first_quarter: 2.0, second_quarter: 9.0, last_quarter: 6.0, max: 9.0 });
+        assert_eq!(quarters(&[4.0]), Memory { first_quarter: 4.0, second_quarter: 4.0, last_quarter: 4.0, max: 4.0 });
+    }
+
+    /// A report of a soak with care in which all is well.
+    fn report() -> Report {
+        let latency = Latency { count: 9, median: 0.1, p99: 0.2, max: 0.3 };
+        Report {
+            schema: "",
+            seconds: 600.0,
+            downloads: 9,
+            downloaded_mb_per_second: 9.0,
+            pushes: 18,
+            push: latency,
+            care: Some([latency; 2]),
+            care_p99_ratio: Some(1.1),
+            cares: 9,
+            collected: Collected { runs: 9, deleted: 9, deleted_bytes: 9, dropped: 9 },
+            memory: Memory { first_quarter: 10.0, second_quarter: 20.0, last_quarter: 22.0, max: 30.0 },
+            errors: 0,
+            first_errors: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_has_to_be_so_is_checked_for_as_long_as_the_time_is() {
+        let long = Options { seconds: 600, ..super::super::SHORT };
+        let short = super::super::SHORT;
+        check(&report(), &long).unwrap();
+        let fails = |report: Report, options: &Options| check(&report, options).unwrap_err().to_string();
+        let slow = || Report { care_p99_ratio: Some(1.3), ..report() };
+        assert!(fails(slow(), &long).contains("more than 1.2 times as long"));
+        check(&slow(), &short).unwrap();
+        let grown = || Report { memory: Memory { last_quarter: 24.0, ..report().memory }, ..report() };
+        assert!(fails(grown(), &long).contains("grew"));
+        check(&grown(), &short).unwrap();
+        let idle = || Report { collected: Collected::default(), ..report() };
+        assert_eq!(fails(idle(), &short), "gc deleted nothing");
+        check(&idle(), &Options { care: false, ..short }).unwrap();
+        assert!(fails(Report { errors: 1, ..report() }, &short).starts_with("1 errors"));
     }
 
     #[test]
