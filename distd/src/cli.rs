@@ -29,7 +29,6 @@ use crate::config::{self as layers, LoadError, Loaded};
 use crate::db::Database;
 use crate::exit::{Ended, Exit};
 use crate::healthcheck::Healthcheck;
-use crate::inspection::worker::{self, Worker};
 use crate::ops::reindex::{self, Reindexed};
 use crate::ops::{audit, tokens};
 use crate::server::make_directories;
@@ -72,9 +71,6 @@ enum Command {
     #[cfg(debug_assertions)]
     #[command(name = "fault-steps", hide = true)]
     FaultSteps,
-    /// Read one artifact from standard input; started by the server itself.
-    #[command(name = worker::NAME, hide = true)]
-    InspectWorker(Worker),
 }
 
 /// Where everything is kept.
@@ -213,7 +209,6 @@ impl Cli {
             Command::Token(Token::Create(create)) => create.run(),
             Command::Audit(Audit::Verify(verify)) => verify.run(),
             Command::Reindex(reindex) => reindex.run(),
-            Command::InspectWorker(worker) => worker.run(),
             Command::Healthcheck(check) => check.run(),
             Command::Man(man) => man.run(),
             Command::Openapi => print(&(http::document().to_pretty_json()? + "\n")),

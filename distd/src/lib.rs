@@ -30,7 +30,7 @@ pub mod tls;
 pub mod web;
 pub mod webhooks;
 
-pub use inspection::Inspector;
+pub use inspection::{Inspector, worker};
 pub use serve::Listening;
 pub use server::{Clock, Server, Settings};
 pub use site::{Handover, Site};

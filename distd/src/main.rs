@@ -10,6 +10,9 @@ fn main() -> ExitCode {
     }
     let run = || {
         distd::faults::install()?;
+        if let Some(worked) = distd::worker::run() {
+            return worked.map(|()| ExitCode::SUCCESS);
+        }
         distd::cli::Cli::load()?.run()
     };
     match run() {

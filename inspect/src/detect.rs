@@ -19,6 +19,20 @@ pub struct Detected {
 }
 
 const HEAD: usize = 512;
+
+const ZIP: &[u8] = b"PK\x03\x04";
+const EMPTY_ZIP: &[u8] = b"PK\x05\x06";
+const DEB: &[u8] = b"!<arch>\ndebian-binary";
+const RPM: &[u8] = &[0xed, 0xab, 0xee, 0xdb];
+const ENCRYPTED_DMG: &[u8] = b"encrcdsa";
+const XAR: &[u8] = b"xar!";
+const COMPOUND_FILE: &[u8] = &[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
+const ELF: &[u8] = b"\x7fELF";
+const DOS: &[u8] = b"MZ";
+
+/// Whatever does not begin with one of these is a tar, a compressed file, a disk image by its end, or none of the formats.
+const MAGICS: &[&[u8]] = &[ZIP, EMPTY_ZIP, DEB, RPM, ENCRYPTED_DMG, XAR, COMPOUND_FILE, ELF, DOS];
+
 /// How long the first block of a compressed file is waited for, see `Compression::cost`: bzip2 has to unpack 900,000 bytes.
 const BLOCK_COST: u64 = 64 * 1024 * 1024;
 
@@ -28,7 +42,7 @@ const BLOCK_COST: u64 = 64 * 1024 * 1024;
 /// When reading fails. Bytes that make no sense are [`Format::File`], never an error.
 pub fn detect<R: Read + Seek>(input: &mut R, size_bytes: u64, file_name: &str) -> io::Result<Detected> {
     let head = read_up_to(input, 0, HEAD)?;
-    if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
+    if head.starts_with(ZIP) || head.starts_with(EMPTY_ZIP) {
         let zip = zip_kind::detect(&mut *input, size_bytes).unwrap_or(Detected { format: Format::Zip, arch: None });
         return Ok(Detected { arch: zip.arch.or_else(|| arch::of_file_name(file_name)), ..zip });
     }
@@ -46,22 +60,32 @@ pub(crate) fn detect_bytes<R: Read + Seek>(input: &mut R, size_bytes: u64) -> io
     Ok(detect(input, size_bytes, "")?.format)
 }
 
+/// Whether a file is surely of no format. It compares bytes at fixed places and parses nothing: where more would have to be read to
+/// tell, the answer is no.
+pub(crate) fn is_plain<R: Read + Seek>(input: &mut R, size_bytes: u64) -> io::Result<bool> {
+    let head = read_up_to(input, 0, HEAD)?;
+    let may_be_package = MAGICS.iter().any(|magic| head.starts_with(magic))
+        || tar_entries::is_header(&head)
+        || Compression::of_head(&head) != Compression::None;
+    Ok(!may_be_package && !has_koly(input, size_bytes)?)
+}
+
 type Found = Option<(Format, Option<&'static str>)>;
 
 fn detect_binary<R: Read + Seek>(head: &[u8], input: &mut R) -> io::Result<Found> {
-    Ok(if head.starts_with(b"!<arch>\ndebian-binary") {
+    Ok(if head.starts_with(DEB) {
         Some((Format::Deb, None))
-    } else if head.starts_with(&[0xed, 0xab, 0xee, 0xdb]) {
+    } else if head.starts_with(RPM) {
         Some((Format::Rpm, None))
-    } else if head.starts_with(b"encrcdsa") {
+    } else if head.starts_with(ENCRYPTED_DMG) {
         Some((Format::Dmg, None))
-    } else if head.starts_with(b"xar!") {
+    } else if head.starts_with(XAR) {
         Some((Format::Pkg, None))
-    } else if head.starts_with(&[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]) {
+    } else if head.starts_with(COMPOUND_FILE) {
         Some((Format::Msi, None))
-    } else if head.starts_with(b"\x7fELF") && is_appimage(head, input)? {
+    } else if head.starts_with(ELF) && is_appimage(head, input)? {
         Some((Format::Appimage, read_u16(head, 18).and_then(arch::of_elf)))
-    } else if head.starts_with(b"MZ") {
+    } else if head.starts_with(DOS) {
         detect_pe(head, input)?
     } else {
         None
@@ -142,6 +166,22 @@ mod tests {
     fn check(bytes: &[u8], name: &str, format: Format, arch: Option<&str>) {
         let detected = detect(&mut Cursor::new(bytes), bytes.len() as u64, name).unwrap();
         assert_eq!((detected.format, detected.arch), (format, arch), "{name}");
+        let is_plain = is_plain(&mut Cursor::new(bytes), bytes.len() as u64).unwrap();
+        assert!(!is_plain || format == Format::File, "{name} is not plain");
+    }
+
+    #[test]
+    fn what_looks_like_no_format_is_plain() {
+        let check = |bytes: &[u8], expected| {
+            assert_eq!(is_plain(&mut Cursor::new(bytes), bytes.len() as u64).unwrap(), expected, "{bytes:?}");
+        };
+        check(b"", true);
+        check(b"some text", true);
+        check(&[0; 2000], true);
+        check(b"PK\x03\x04", false);
+        check(b"MZ", false);
+        check(&[0x1f, 0x8b, 8, 0], false);
+        check(b"\x7fELF", false);
     }
 
     fn zip_of(names: &[&str]) -> Vec<u8> {

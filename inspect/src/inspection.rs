@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Seek};
 
-use crate::detect::detect_bytes;
+use crate::detect::{detect_bytes, is_plain};
 use crate::formats::{aab, apk, app_zip, appimage, deb, dmg, exe, ipa, msi, msix, pkg, rpm, tarball, zip};
 use crate::input::Input;
 use crate::notes::{Notes, Unreadable};
@@ -35,6 +35,24 @@ pub fn inspect<R: Read + Seek>(input: R, size_bytes: u64, limits: &Limits) -> io
         findings: notes.findings,
         entries: notes.entries,
     })
+}
+
+/// The report on a file that is surely of no format; `None` where that takes more than to compare a few bytes. Unlike [`inspect`]
+/// it may be asked about hostile files anywhere: nothing of them is parsed.
+///
+/// # Errors
+/// When `input` cannot be read.
+pub fn inspect_plain<R: Read + Seek>(mut input: R, size_bytes: u64) -> io::Result<Option<Report>> {
+    let report = Report {
+        inspector: INSPECTOR_VERSION,
+        format: Format::File,
+        size_bytes,
+        details: None,
+        icon: None,
+        findings: Vec::new(),
+        entries: None,
+    };
+    Ok(is_plain(&mut input, size_bytes)?.then_some(report))
 }
 
 fn read<R: Read + Seek>(

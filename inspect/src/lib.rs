@@ -35,7 +35,7 @@ mod zip_kind;
 pub use detect::{Detected, detect};
 pub use executable::{Executable, ExecutableKind};
 pub use format::Format;
-pub use inspection::inspect;
+pub use inspection::{inspect, inspect_plain};
 pub use limits::Limits;
 pub use report::{Details, Entries, Entry, Finding, INSPECTOR_VERSION, Icon, Report, Severity};
 pub use summary::{ProfileSummary, Signing, Summary};

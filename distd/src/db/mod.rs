@@ -1,7 +1,8 @@
 //! SQLite: where everything that moves lives.
 //!
-//! One writer connection, several readers, all used from blocking threads. A write is one `BEGIN IMMEDIATE` transaction that
-//! is durable when [`Database::write`] returns (`journal_mode=WAL`, `synchronous=FULL`). The modules beside this one are
+//! One writer connection, several readers, all used from blocking threads. A write is all or nothing and durable when
+//! [`Database::write`] returns (`BEGIN IMMEDIATE`, `journal_mode=WAL`, `synchronous=FULL`); writes that wait for the writer at the
+//! same time share a transaction, and so one sync ([`group`]). The modules beside this one are
 //! plain functions on a connection or transaction; they decide nothing and know no HTTP.
 
 pub(crate) mod apps;
@@ -11,6 +12,7 @@ pub(crate) mod chunks;
 mod convert;
 pub(crate) mod downloads;
 pub(crate) mod gauges;
+mod group;
 pub(crate) mod links;
 mod migrate;
 pub(crate) mod mirrors;
@@ -51,6 +53,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Database {
     writer: Arc<tokio::sync::Mutex<Connection>>,
+    waiting: Arc<group::Queue>,
     readers: Arc<Readers>,
     written: Arc<Notify>,
 }
@@ -106,6 +109,7 @@ impl Database {
         let readers = Readers { idle: Mutex::new(idle), free: Arc::new(Semaphore::new(READERS)) };
         Ok(Self {
             writer: Arc::new(tokio::sync::Mutex::new(writer)),
+            waiting: Arc::default(),
             readers: Arc::new(readers),
             written: Arc::default(),
         })
@@ -120,18 +124,31 @@ impl Database {
         Self::open(data)
     }
 
-    /// Runs `work` in one write transaction. What it did is durable on return, or undone when it fails.
+    /// Runs `work` in a write transaction. What it did is durable on return, or undone when it fails. Where nobody waits for it
+    /// any more when its turn comes, it does not run.
     ///
     /// # Errors
     /// Those of `work`, and those of SQLite.
+    ///
+    /// # Panics
+    /// Only where `work` does.
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<rusqlite::Error> + Send + 'static,
     {
+        let outcome = self.waiting.add(work);
         let mut writer = Arc::clone(&self.writer).lock_owned().await;
-        let written = blocking(move || transact(&mut writer, work)).await;
+        // Empty where whoever had the writer before took this one along.
+        let together = self.waiting.take();
+        if !together.is_empty() {
+            blocking(move || group::run(&mut writer, together)).await;
+        }
+        let written = match outcome.await.expect("whoever takes work tells what became of it") {
+            Ok(written) => written,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
         if written.is_ok() {
             self.written.notify_one();
         }

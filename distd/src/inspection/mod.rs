@@ -3,7 +3,7 @@
 //! The server starts itself again as a worker ([`worker`]) with the object as its standard input, at low priority and under
 //! limits of memory, processor time and wall clock. What the worker does not finish becomes a finding.
 
-pub(crate) mod worker;
+pub mod worker;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -18,7 +18,7 @@ use protocol::Digest;
 use protocol::checks::NOT_INSPECTED;
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
-use tokio::sync::{OwnedMutexGuard, Semaphore};
+use tokio::sync::{OwnedMutexGuard, Semaphore, SemaphorePermit};
 
 /// A report is never longer; the largest part of it is the list of entries.
 const REPORT_BYTES: u64 = 16 * 1024 * 1024;
@@ -40,6 +40,9 @@ pub struct Inspector {
 
 /// While it is held no one else inspects the same object.
 pub(crate) struct Turn(#[expect(dead_code, reason = "held, not read")] OwnedMutexGuard<()>);
+
+/// A worker may be started.
+pub(crate) struct Slot<'a>(#[expect(dead_code, reason = "held, not read")] SemaphorePermit<'a>);
 
 impl Inspector {
     /// Workers are processes of this program, which has to be `distd`.
@@ -72,12 +75,19 @@ impl Inspector {
         Turn(turn.lock_owned().await)
     }
 
+    /// Waits until another worker may be started.
+    ///
+    /// # Errors
+    /// Never, as long as the server runs.
+    pub(crate) async fn slot(&self) -> io::Result<Slot<'_>> {
+        self.slots.acquire().await.map(Slot).map_err(io::Error::other)
+    }
+
     /// What a file of `size_bytes` bytes says of itself, or that it could not be read within the limits.
     ///
     /// # Errors
     /// When no worker can be started.
-    pub(crate) async fn inspect(&self, file: File, size_bytes: u64) -> io::Result<Report> {
-        let _slot = self.slots.acquire().await.map_err(io::Error::other)?;
+    pub(crate) async fn inspect(&self, _slot: &Slot<'_>, file: File, size_bytes: u64) -> io::Result<Report> {
         let cpu = CPU + CPU_PER_MIB * u32::try_from(size_bytes / (1024 * 1024)).unwrap_or(u32::MAX);
         let mut worker = Command::new(self.program.as_path())
             .arg(worker::NAME)

@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::Parser;
 use inspect::Limits;
 use rustix::process::{Resource, Rlimit, nice, setrlimit};
 
 /// The command that makes `distd` a worker.
-pub(crate) const NAME: &str = "inspect-worker";
+pub(super) const NAME: &str = "inspect-worker";
 
 /// Memory of the whole process. Inspection itself keeps to 64 MiB; the rest is the program and its libraries.
 const MEMORY_BYTES: u64 = 256 * 1024 * 1024;
@@ -18,16 +18,28 @@ const MEMORY_BYTES: u64 = 256 * 1024 * 1024;
 /// How far behind everyone else a worker stands.
 const NICENESS: i32 = 10;
 
-#[derive(Debug, Args)]
-pub(crate) struct Worker {
+#[derive(Debug, Parser)]
+#[command(name = NAME)]
+struct Worker {
     /// Processor time after which the system ends it.
     #[arg(long)]
     cpu_seconds: u64,
 }
 
+/// Does its one work, where this process was started for that. It is asked before the command line of the server is looked at,
+/// which would take longer than to inspect a small file.
+///
+/// # Errors
+/// When the artifact cannot be read, or the limits cannot be set.
+pub fn run() -> Option<Result<()>> {
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    arguments.next_if(|first| first == NAME)?;
+    let worker = Worker::try_parse_from(std::iter::once(NAME.into()).chain(arguments));
+    Some(worker.context("reading the command line").and_then(|worker| worker.run()))
+}
+
 impl Worker {
-    /// Does its one work.
-    pub(crate) fn run(&self) -> Result<()> {
+    fn run(&self) -> Result<()> {
         let hard = |most: u64| Rlimit { current: Some(most), maximum: Some(most) };
         setrlimit(Resource::Cpu, hard(self.cpu_seconds)).context("limiting processor time")?;
         setrlimit(Resource::Core, hard(0)).context("refusing core dumps")?;

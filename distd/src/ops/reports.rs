@@ -1,11 +1,12 @@
 //! Reports: what inspection read out of objects. Made when an upload completes, at the latest before a commit.
 
 use std::collections::HashMap;
+use std::io;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use inspect::{Finding, Report, Severity};
 use jiff::Timestamp;
-use objstore::Digest;
+use objstore::{Digest, ReadError, Store};
 use protocol::api::ArtifactReport;
 use protocol::checks::Claim;
 use protocol::{AppRules, AppSlug, ReleaseManifest};
@@ -79,12 +80,10 @@ async fn make(ground: &Ground, inspector: &Inspector, digest: Digest) -> Result<
     if let Some(report) = made.await? {
         return Ok(report);
     }
-    let store = ground.store.clone();
-    let object = blocking(move || store.read(&digest)).await;
-    let object = object.map_err(|error| OpError::storage("reading an object to inspect it")(error.into()))?;
-    let size_bytes = object.len();
-    let report = inspector.inspect(object.into_file(), size_bytes).await;
-    let report = report.map_err(|error| OpError::storage("starting an inspection")(error.into()))?;
+    let report = match look(&ground.store, digest).await? {
+        Some(plain) => plain,
+        None => read(&ground.store, inspector, digest).await?,
+    };
     let at = ground.clock.now();
     ground
         .db
@@ -93,6 +92,31 @@ async fn make(ground: &Ground, inspector: &Inspector, digest: Digest) -> Result<
             Ok(report)
         })
         .await
+}
+
+/// The report on a file that is no package, for which no worker is needed.
+async fn look(store: &Store, digest: Digest) -> Result<Option<Report>, OpError> {
+    let store = store.clone();
+    let looked = blocking(move || {
+        let object = store.read(&digest).map_err(unopened)?;
+        let size_bytes = object.len();
+        inspect::inspect_plain(object, size_bytes).map_err(|error| OpError::storage("reading an object")(error.into()))
+    });
+    looked.await
+}
+
+/// The report of a worker. The object is opened when there is one: many that wait hold no files open.
+async fn read(store: &Store, inspector: &Inspector, digest: Digest) -> Result<Report, OpError> {
+    let failed = |error: io::Error| OpError::storage("starting an inspection")(error.into());
+    let slot = inspector.slot().await.map_err(failed)?;
+    let store = store.clone();
+    let object = blocking(move || store.read(&digest)).await.map_err(unopened)?;
+    let size_bytes = object.len();
+    inspector.inspect(&slot, object.into_file(), size_bytes).await.map_err(failed)
+}
+
+fn unopened(error: ReadError) -> OpError {
+    OpError::storage("reading an object to inspect it")(error.into())
 }
 
 /// The reports on the artifacts of a release, as far as they are there.
