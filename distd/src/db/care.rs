@@ -92,7 +92,12 @@ pub(crate) fn totals(connection: &Connection) -> DbResult<Totals> {
 
 /// Forgets everything that is derived from an object's bytes.
 pub(crate) fn forget_object(tx: &Transaction<'_>, digest: &Digest) -> DbResult<()> {
-    for sql in ["DELETE FROM object_care WHERE digest = ?1", "DELETE FROM trash WHERE digest = ?1"] {
+    const TABLES: [&str; 3] = [
+        "DELETE FROM object_care WHERE digest = ?1",
+        "DELETE FROM trash WHERE digest = ?1",
+        "DELETE FROM chunk_sums WHERE digest = ?1",
+    ];
+    for sql in TABLES {
         tx.prepare_cached(sql)?.execute([digest.to_string()])?;
     }
     Ok(())
