@@ -39,6 +39,14 @@ pub(crate) fn set_checked(tx: &Transaction<'_>, digest: &Digest, size_bytes: u64
     Ok(())
 }
 
+/// Notes that an object was read at `at`, unless it was read later. Whether anything is known of it.
+pub(crate) fn set_checked_again(tx: &Transaction<'_>, digest: &Digest, at: Timestamp) -> DbResult<bool> {
+    let changed = tx
+        .prepare_cached("UPDATE object_care SET checked_at = max(checked_at, ?2) WHERE digest = ?1")?
+        .execute(params![digest.to_string(), time(at)])?;
+    Ok(changed > 0)
+}
+
 /// Notes an object that was just written from bytes of its digest, unless more is known of it.
 pub(crate) fn note_written(tx: &Transaction<'_>, digest: &Digest, size_bytes: u64, at: Timestamp) -> DbResult<()> {
     tx.prepare_cached(
@@ -124,11 +132,12 @@ pub(crate) fn is_trashed(connection: &Connection, digest: &Digest) -> DbResult<b
     Ok(statement.query_row([digest.to_string()], |row| row.get(0))?)
 }
 
-/// Puts an object into the trash. One that is there stays as it is.
-pub(crate) fn put_in_trash(tx: &Transaction<'_>, digest: &Digest, size_bytes: u64, at: Timestamp) -> DbResult<()> {
-    tx.prepare_cached("INSERT INTO trash (digest, size, trashed_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+/// Puts an object into the trash. One that is there stays as it is; `false` then.
+pub(crate) fn put_in_trash(tx: &Transaction<'_>, digest: &Digest, size_bytes: u64, at: Timestamp) -> DbResult<bool> {
+    let added = tx
+        .prepare_cached("INSERT INTO trash (digest, size, trashed_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
         .execute(params![digest.to_string(), integer(size_bytes), time(at)])?;
-    Ok(())
+    Ok(added == 1)
 }
 
 /// Takes an object out of the trash.

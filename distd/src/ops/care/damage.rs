@@ -73,20 +73,23 @@ async fn judge(server: &Server, digest: Digest) -> Result<bool, OpError> {
         Err(VerifyError::NotFound { .. }) => Ok(false),
         Err(VerifyError::Damaged { actual, size_bytes, .. }) => {
             let (store, at) = (server.store.clone(), server.clock.now());
-            server.db.write(move |tx| quarantine(tx, &store, &Caller::local(), digest, (actual, size_bytes), at)).await
+            server
+                .db
+                .write(move |tx| quarantine(tx, &store, &Caller::local(), digest, (Some(actual), size_bytes), at))
+                .await
         }
         Err(error @ VerifyError::Io { .. }) => Err(OpError::storage("verifying an object")(error.into())),
     }
 }
 
-/// Moves an object aside, in the transaction that records it. A crash in between leaves it aside and not recorded, which the
+/// Moves an object aside, in the transaction that records it: with what its bytes hash to, where they could be read. A crash in between leaves it aside and not recorded, which the
 /// next check finds as missing.
 pub(super) fn quarantine(
     tx: &rusqlite::Transaction<'_>,
     store: &objstore::Store,
     caller: &Caller,
     digest: Digest,
-    (actual, size_bytes): (Digest, u64),
+    (actual, size_bytes): (Option<Digest>, u64),
     at: jiff::Timestamp,
 ) -> Result<bool, OpError> {
     let Some(place) = store.quarantine(&digest)? else { return Ok(false) };

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use objstore::{Digest, ReadError, Store};
 use protocol::{api::ExpiredRelease, limits};
 use rusqlite::Connection;
@@ -26,6 +26,27 @@ pub(super) fn live(
     given_up: &[ExpiredRelease],
     now: Timestamp,
 ) -> Result<HashSet<Digest>, OpError> {
+    let (live, unread) = live_and_unread(connection, store, policy, given_up, now)?;
+    unread.into_iter().next().map_or(Ok(live), |(_, error)| Err(error))
+}
+
+/// The same as if nothing had ever expired, for who deletes nothing by it. What cannot be read is told beside it: what that
+/// holds in turn may be missing from the answer.
+pub(super) fn live_for_ever(connection: &Connection, store: &Store) -> Result<(HashSet<Digest>, Vec<Digest>), OpError> {
+    let forever = Policy { reflog_window: SignedDuration::MAX, upload_lease: SignedDuration::MAX, ..Policy::default() };
+    let (live, unread) = live_and_unread(connection, store, &forever, &[], Timestamp::MIN)?;
+    Ok((live, unread.into_iter().map(|(digest, _)| digest).collect()))
+}
+
+type Unread = Vec<(Digest, OpError)>;
+
+fn live_and_unread(
+    connection: &Connection,
+    store: &Store,
+    policy: &Policy,
+    given_up: &[ExpiredRelease],
+    now: Timestamp,
+) -> Result<(HashSet<Digest>, Unread), OpError> {
     let given_up: HashSet<_> = given_up.iter().map(|it| (it.app.as_str(), it.release)).collect();
     let mut live: HashSet<Digest> = db::care::release_ids(connection)?.into_iter().collect();
     db::care::held_artifacts(connection, |app, release, digest| {
@@ -34,26 +55,40 @@ pub(super) fn live(
         }
     })?;
     live.extend(db::stages::live_objects(connection, now)?);
-    for target in db::care::unindexed_targets(connection, ago(now, policy.reflog_window))? {
-        live.insert(target);
-        match store.read_to_vec(&target, limits::MANIFEST_BYTES) {
-            Ok(bytes) => collect(&serde_json::from_slice(&bytes).unwrap_or(Value::Null), &mut live),
-            // It was never written, or is lost: nobody can find anything through it.
-            Err(ReadError::NotFound { .. }) => {}
-            Err(ReadError::Damaged { digest, .. }) => return Err(OpError::ObjectDamaged { digest }),
-            Err(other) => return Err(OpError::storage("reading what a ref points at")(other.into())),
-        }
-    }
+    let unread = documents(connection, store, policy, now, &mut live)?;
     for upload in db::care::announced(connection)? {
         if upload.touched_at > ago(now, policy.upload_lease) {
             live.insert(upload.digest);
         }
     }
-    Ok(live)
+    Ok((live, unread))
+}
+
+/// Adds the documents that refs and their logs name and that are no releases, and what these hold. Returns those that cannot
+/// be read.
+fn documents(
+    connection: &Connection,
+    store: &Store,
+    policy: &Policy,
+    now: Timestamp,
+    live: &mut HashSet<Digest>,
+) -> Result<Unread, OpError> {
+    let mut unread = Vec::new();
+    for target in db::care::unindexed_targets(connection, ago(now, policy.reflog_window))? {
+        live.insert(target);
+        match store.read_to_vec(&target, limits::MANIFEST_BYTES) {
+            Ok(bytes) => collect(&serde_json::from_slice(&bytes).unwrap_or(Value::Null), live),
+            // It was never written, or is lost: nobody can find anything through it.
+            Err(ReadError::NotFound { .. }) => {}
+            Err(ReadError::Damaged { digest, .. }) => unread.push((digest, OpError::ObjectDamaged { digest })),
+            Err(other) => unread.push((target, OpError::storage("reading what a ref points at")(other.into()))),
+        }
+    }
+    Ok(unread)
 }
 
 /// So long before now; the beginning of time where there is no such moment.
-pub(super) fn ago(now: Timestamp, span: jiff::SignedDuration) -> Timestamp {
+pub(super) fn ago(now: Timestamp, span: SignedDuration) -> Timestamp {
     now.checked_sub(span).unwrap_or(Timestamp::MIN)
 }
 
