@@ -4,6 +4,7 @@ mod backup;
 mod damage;
 mod fsck;
 mod gc;
+mod scrub;
 mod state;
 
 use std::fs;

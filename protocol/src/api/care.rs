@@ -242,6 +242,9 @@ pub struct StoreStatus {
     pub trashed: u64,
     /// Objects in quarantine: found damaged and moved aside.
     pub quarantined: u64,
+    /// Objects that the disk did not give when the background check last tried.
+    #[serde(default)]
+    pub unreadable: u64,
     /// How the background check is.
     pub scrub: ScrubStatus,
     /// When a check that was asked for last came to its end, or could not be made.

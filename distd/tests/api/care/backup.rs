@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{acme, check_directory, gc, gc_as_rehearsed, ground, large, publish_series, stage, tamper};
 use crate::harness::{TestServer, read, release};
-use crate::process::run;
+use crate::process::{Program, run};
 
 /// Makes one, as beside a server.
 async fn make(server: &TestServer, directory: &Path, hour: i64, method: CopyMethod) -> BackupReport {
@@ -186,4 +186,30 @@ fn told(bytes: &[u8]) -> String {
 fn run_on(words: &[&str]) -> std::process::Output {
     let nowhere = tempfile::tempdir().unwrap();
     run(words, nowhere.path())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_makes_the_backup_that_is_due_and_none_when_it_is_started_again() {
+    let (server, admin) = stage().await;
+    publish_series(&admin, 1).await;
+    let data = server.stop().await;
+    let (folder, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let flags = ["--backup", folder.path().to_str().unwrap(), "--backup-keep", "2"];
+    let mut first = Program::start(data.path(), &logs.path().join("first"), &flags);
+    first.wait_for("backup made");
+    let database = rusqlite::Connection::open(data.path().join(distd::db::FILE_NAME)).unwrap();
+    let noted = "SELECT count(*) FROM care_runs WHERE task = 'backup'";
+    while database.query_row(noted, [], |row| row.get::<_, u32>(0)).unwrap() == 0 {
+        tokio::task::yield_now().await;
+    }
+    drop(first);
+    let made = backup::snapshots(folder.path()).unwrap();
+    assert_eq!(made.len(), 1);
+    assert_eq!(backup_faults(folder.path()), Vec::<String>::new());
+
+    let again = Program::start(data.path(), &logs.path().join("again"), &flags);
+    let answer = reqwest::get(format!("{}/healthz", again.url)).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    drop(again);
+    assert_eq!(backup::snapshots(folder.path()).unwrap(), made);
 }

@@ -50,3 +50,25 @@ async fn what_metrics_ask_of_care_is_what_happened() {
     assert_eq!((state.objects, state.quarantined), (0, 1), "what was moved aside is no object");
     assert_eq!(state.check.map(|(_, last)| last.errors), Some(1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_check_counts_as_having_read_what_it_read() {
+    let (server, admin) = stage().await;
+    let _: Committed = read(admin.publish(&release("1.0", &[("a", b"bytes")]), &[b"bytes"], None).await).await;
+    let database = rusqlite::Connection::open(server.data.path().join(distd::db::FILE_NAME)).unwrap();
+    let state = async || care::state(&Database::attach(server.data.path()).unwrap(), server.data.path()).await.unwrap();
+    server.advance(SignedDuration::from_hours(31 * 24));
+    check_over_api(&admin, json!({"quick": true})).await;
+    assert_ne!(state().await.oldest_check, Some(server.clock().now()), "a quick one has read nothing");
+    check_over_api(&admin, json!({})).await;
+    assert_eq!(state().await.oldest_check, Some(server.clock().now()));
+    let status: StoreStatus = read(admin.get(paths::STORE).await).await;
+    assert_eq!((status.scrub.overdue, status.unreadable), (0, 0));
+
+    // What nothing is known of is not counted before it was read.
+    database.execute("DELETE FROM object_care", []).unwrap();
+    assert_eq!((state().await.objects, state().await.oldest_check), (0, None));
+    let by_hand = crate::process::run(&["fsck"], server.data.path());
+    assert!(by_hand.status.success());
+    assert_eq!((state().await.objects, state().await.oldest_check.is_some()), (2, true));
+}
