@@ -325,11 +325,12 @@ fn render_gc(report: &GcReport) -> String {
     let expired = report.expired.iter().map(|it| format!("gives up   {} {} ({})", it.app, it.name, ByteSize(it.size)));
     let abandoned =
         report.abandoned.iter().map(|it| format!("drops      upload of {} to {}", it.digest.short(), it.app));
+    let left = report.left_copies.iter().map(|it| format!("drops      copy of {} ({})", it.digest.short(), it.owner));
     let trashed = report.trashed.iter().map(|it| format!("trashes    {} ({})", it.digest, ByteSize(it.size)));
     let restored = report.restored.iter().map(|digest| format!("takes back {digest}"));
     let deleted = report.deleted.iter().map(|it| format!("deletes    {} ({})", it.digest, ByteSize(it.size)));
     let mut lines: Vec<String> =
-        expired.chain(abandoned).chain(trashed).chain(restored).chain(deleted).collect();
+        expired.chain(abandoned).chain(left).chain(trashed).chain(restored).chain(deleted).collect();
     lines.extend(report.held.as_ref().map(|reason| format!("nothing is deleted now: {reason}")));
     let freed = ByteSize(report.freed_bytes());
     lines.push(if report.dry_run { format!("{freed} would be free") } else { format!("{freed} are free") });

@@ -229,6 +229,24 @@ pub(crate) fn expired_artifacts(connection: &Connection) -> DbResult<Vec<Digest>
     statement.query_and_then([], |row| parse(row, "sha256"))?.collect()
 }
 
+/// Each table by its index over app and object: an app is one look into each. Every row of them belongs to an app.
+const NAMES: &str = "SELECT EXISTS (SELECT 1 FROM apps a CROSS JOIN releases r ON r.app = a.slug AND r.id = ?1)
+     OR EXISTS (SELECT 1 FROM apps a CROSS JOIN artifacts t INDEXED BY artifacts_by_object ON t.app = a.slug AND t.sha256 = ?1
+                WHERE NOT EXISTS (SELECT 1 FROM expired_releases e WHERE e.app = t.app AND e.release = t.release))
+     OR EXISTS (SELECT 1 FROM stages WHERE manifest = ?1 AND expires_at > ?2)
+     OR EXISTS (SELECT 1 FROM apps a CROSS JOIN stage_objects o INDEXED BY stage_objects_by_object
+                  ON o.app = a.slug AND o.digest = ?1
+                JOIN stages s ON s.app = o.app AND s.release = o.release AND s.part = o.part WHERE s.expires_at > ?2)
+     OR EXISTS (SELECT 1 FROM apps a CROSS JOIN uploads u ON u.app = a.slug AND u.digest = ?1
+                WHERE max(u.created_at, coalesce(u.received_at, '')) > ?3)";
+
+/// Whether a release that has not expired, a staged part that is there at `now` or an upload touched since `since` names an
+/// object. What a document holds that a ref points at is asked elsewhere.
+pub(crate) fn is_named(connection: &Connection, digest: &Digest, now: Timestamp, since: Timestamp) -> DbResult<bool> {
+    let mut statement = connection.prepare_cached(NAMES)?;
+    Ok(statement.query_row(params![digest.to_string(), time(now), time(since)], |row| row.get(0))?)
+}
+
 /// What refs point at, and what reflogs since `since` say they pointed at, that is not a release in the index. A staged part
 /// that was replaced or has expired is wanted by nobody.
 pub(crate) fn unindexed_targets(connection: &Connection, since: Timestamp) -> DbResult<Vec<Digest>> {
@@ -284,4 +302,18 @@ pub(crate) fn run<T: DeserializeOwned>(connection: &Connection, task: &str) -> D
     let mut statement = connection.prepare_cached("SELECT at, answer FROM care_runs WHERE task = ?1")?;
     let found = statement.query_row([task], |row| Ok((parse(row, "at"), parse_json(row, "answer")))).optional()?;
     found.map(|(at, answer)| Ok((at?, answer?))).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NAMES;
+
+    #[test]
+    fn whether_an_object_is_named_is_asked_of_indexes() {
+        let plan = crate::db::plan::plan_of(NAMES);
+        let scans: Vec<_> = plan.iter().filter(|line| line.starts_with("SCAN")).collect();
+        let is_small =
+            |line: &&String| line.starts_with("SCAN a") || line.starts_with("SCAN stages") || line.contains("CONSTANT");
+        assert!(scans.iter().all(|line| is_small(line)), "{plan:?}");
+    }
 }

@@ -1,5 +1,7 @@
 //! Gc takes only what nothing names, retention only what nobody can go back to.
 
+use std::fs;
+
 use distd::ops::Caller;
 use distd::ops::care::gc;
 use jiff::SignedDuration;
@@ -138,4 +140,39 @@ async fn retention_keeps_what_a_pinned_channel_and_its_links_refer_to() {
     assert_eq!(get(&admin, &kept).await.bytes().await.unwrap(), [1; 100].as_slice());
     let page = server.anonymous().get(link["path"].as_str().unwrap()).await;
     assert_eq!(page.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_arrived_for_a_push_that_was_stopped_has_its_lease_anew_when_it_goes_on() {
+    let (server, admin) = stage().await;
+    let (one, two) = (large(1), large(2));
+    let manifest = release("1.0", &[("a", &one), ("b", &two)]);
+    admin.upload("acme", &[&one]).await;
+    server.advance(SignedDuration::from_hours(6 * 24));
+    let missing = admin.negotiate("acme", &[&one, &two]).await.missing;
+    assert_eq!(missing.iter().map(|it| it.digest).collect::<Vec<_>>(), [Digest::of(&two)]);
+    server.advance(SignedDuration::from_hours(6 * 24));
+    assert!(gc_as_rehearsed(&admin).await.is_empty());
+    admin.upload("acme", &[&two]).await;
+    let _: Committed = read(admin.commit(&manifest, None).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_that_tasks_of_the_server_left_are_dropped_after_their_lease() {
+    let (server, admin) = stage().await;
+    let digest = Digest::of(b"a copy");
+    let now = server.clock().now();
+    let uploads = server.data.path().join("uploads");
+    for (owner, days) in [("-copy", 8), ("-repair", 8), ("-mirror-acme", 6)] {
+        fs::create_dir_all(uploads.join(owner)).unwrap();
+        let file = fs::File::create(uploads.join(owner).join(digest.to_string())).unwrap();
+        file.set_len(4).unwrap();
+        file.set_modified((now - SignedDuration::from_hours(24 * days)).into()).unwrap();
+    }
+    let report = gc_as_rehearsed(&admin).await;
+    let dropped: Vec<_> = report.left_copies.iter().map(|it| (it.owner.as_str(), it.partial)).collect();
+    assert_eq!((dropped, report.freed_bytes()), (vec![("-copy", 4), ("-repair", 4)], 8));
+    assert!(uploads.join("-mirror-acme").join(digest.to_string()).exists(), "it may be going on");
+    assert!(!uploads.join("-copy").join(digest.to_string()).exists());
+    assert!(gc_as_rehearsed(&admin).await.is_empty());
 }
