@@ -251,3 +251,33 @@ async fn files_that_others_may_read_or_change_are_told() {
     let expected = ["config/link.keys", "dist.sqlite"].map(|file| (FindingKind::Permissions, file.to_owned()));
     assert_eq!(errors(&check_over_api(&admin, json!({})).await), expected);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_column_that_repeats_something_is_held_against_it() {
+    let (server, admin) = stage().await;
+    let _: Committed = read(admin.publish(&release("1.0", &[("a", b"bytes")]), &[b"bytes"], None).await).await;
+    let part = release("2.0", &[("b", b"part")]);
+    assert!(admin.stage(&part, &[b"part"], "linux").await.status().is_success());
+    let data = server.data.path();
+    assert_eq!(check_directory(data).findings, []);
+    let database = rusqlite::Connection::open(data.join(distd::db::FILE_NAME)).unwrap();
+    let changes = [
+        ("version = '1.1'", "version"),
+        ("build = '7'", "build"),
+        ("created_at = '2001-01-01T00:00:00.000Z'", "created_at"),
+        ("published_at = '2001-01-01T00:00:00.000Z'", "when or by whom it was published"),
+        ("published_by = 'mallory'", "when or by whom it was published"),
+    ];
+    for (change, told) in changes {
+        database.execute(&format!("UPDATE releases SET {change}"), []).unwrap();
+        let findings = check_directory(data).findings;
+        assert_eq!(findings.len(), 1, "{change}: {findings:?}");
+        assert_eq!((findings[0].kind, findings[0].subject.as_str()), (FindingKind::Index, "acme releases/1.0"));
+        assert!(findings[0].message.contains(&format!("manifest: {told};")), "{findings:?}");
+        assert!(run(&["fsck", "--repair", "--quick"], data).status.success(), "{change}");
+        assert_eq!(check_directory(data).findings, [], "{change}");
+    }
+    database.execute(&format!("UPDATE stages SET manifest = '{}'", Digest::of(b"other")), []).unwrap();
+    let findings = errors(&check_directory(data));
+    assert_eq!(findings, [(FindingKind::Ref, "acme staging/2.0/linux".to_owned())]);
+}
