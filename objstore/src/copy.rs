@@ -47,8 +47,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`CopyError::Read`]; [`CopyError::Write`], as [`UploadError::DigestMismatch`] where the original is damaged, whatever the
-    /// method; [`CopyError::Link`].
+    /// [`CopyError::Read`]; [`CopyError::Write`], as [`UploadError::DigestMismatch`] where the original is damaged, whatever
+    /// the method; [`CopyError::Link`].
     pub fn copy_from(&self, other: &Store, digest: &Digest, method: CopyMethod) -> Result<bool, CopyError> {
         let reader = other.read(digest)?;
         let size_bytes = reader.len();

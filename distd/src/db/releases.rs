@@ -95,8 +95,8 @@ pub(crate) fn insert(tx: &Transaction<'_>, manifest: &ReleaseManifest, actor: &s
     Ok(())
 }
 
-/// Which of the columns that only [`find`] has not says otherwise than the manifest, or than the reflog of the release's own ref;
-/// `None` where none does.
+/// Which of the columns that [`find`] does not return, or that only a reflog has beside it, says otherwise than the manifest
+/// or the reflog of the release's own ref; `None` where none does.
 pub(crate) fn differing(connection: &Connection, manifest: &ReleaseManifest) -> DbResult<Option<String>> {
     let mut statement = connection.prepare_cached(
         "SELECT CASE WHEN version IS NOT ?3 THEN 'version' WHEN build IS NOT ?4 THEN 'build'

@@ -82,8 +82,8 @@ async fn judge(server: &Server, digest: Digest) -> Result<bool, OpError> {
     }
 }
 
-/// Moves an object aside, in the transaction that records it: with what its bytes hash to, where they could be read. A crash in between leaves it aside and not recorded, which the
-/// next check finds as missing.
+/// Moves an object aside, in the transaction that records it: with what its bytes hash to, where they could be read. A crash in
+/// between leaves it aside and not recorded, which the next check finds as missing.
 pub(super) fn quarantine(
     tx: &rusqlite::Transaction<'_>,
     store: &objstore::Store,
