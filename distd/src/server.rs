@@ -18,7 +18,7 @@ use crate::metrics::Metrics;
 use crate::oidc::Issuers;
 use crate::ops::authenticate::Attempts;
 use crate::ops::care::gc::{Ground, Uploads};
-use crate::ops::care::{Chain, Policy};
+use crate::ops::care::{Chain, Policy, Unreadable};
 use crate::ops::install::counts::Counts;
 use crate::ops::refusals::Refusals;
 use crate::ops::staging::DEFAULT_TTL;
@@ -84,6 +84,7 @@ pub struct Server {
     pub(crate) refusals: Arc<Refusals>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) chain: Arc<Chain>,
+    pub(crate) unreadable: Arc<Unreadable>,
     settings: Arc<RwLock<Arc<Settings>>>,
     data: Arc<Path>,
     reserve_bytes: u64,
@@ -152,6 +153,7 @@ impl Server {
             refusals,
             metrics: Arc::default(),
             chain: Arc::default(),
+            unreadable: Arc::default(),
             settings: Arc::default(),
             data: Arc::from(data),
             reserve_bytes: options.reserve_bytes,

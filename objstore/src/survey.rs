@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use crate::{Digest, ListError, Store, disk, layout::TEMP_PREFIX};
@@ -43,6 +44,8 @@ pub struct Partial {
     pub digest: Digest,
     /// How much has arrived.
     pub size_bytes: u64,
+    /// When something last arrived.
+    pub changed_at: SystemTime,
 }
 
 impl Store {
@@ -104,8 +107,9 @@ impl Store {
         for owner in owners {
             for_each_entry(&self.layout().uploads.join(&owner), |entry| {
                 if let Some(digest) = entry.file_name().to_str().and_then(|name| Digest::parse(name).ok()) {
-                    let size_bytes = entry.metadata()?.len();
-                    partials.push(Partial { owner: owner.clone(), digest, size_bytes });
+                    let metadata = entry.metadata()?;
+                    let (size_bytes, changed_at) = (metadata.len(), metadata.modified()?);
+                    partials.push(Partial { owner: owner.clone(), digest, size_bytes, changed_at });
                 }
                 Ok(())
             })?;

@@ -113,12 +113,14 @@ fn objects_come_from_another_store_by_every_method_and_damaged_ones_do_not() {
         to.store.verify(&digest).unwrap();
         assert_eq!(to.files_in_objects(), 1);
     }
-    let (from, to) = (TestStore::new(), TestStore::new());
-    let digest = from.store.put(b"whole").unwrap().digest;
-    overwrite(&from.object(&digest), b"wrong");
-    let error = to.store.copy_from(&from.store, &digest, CopyMethod::Copy).unwrap_err();
-    assert!(matches!(error, CopyError::Write(UploadError::DigestMismatch { .. })), "{error:?}");
-    assert_eq!(to.store.len(&digest).unwrap(), None);
+    for method in [CopyMethod::Copy, CopyMethod::Link, CopyMethod::Reflink] {
+        let (from, to) = (TestStore::new(), TestStore::new());
+        let digest = from.store.put(b"whole").unwrap().digest;
+        overwrite(&from.object(&digest), b"wrong");
+        let error = to.store.copy_from(&from.store, &digest, method).unwrap_err();
+        assert!(matches!(error, CopyError::Write(UploadError::DigestMismatch { .. })), "{method:?}: {error:?}");
+        assert_eq!((to.store.len(&digest).unwrap(), to.files_in_objects()), (None, 0), "{method:?}");
+    }
 }
 
 #[test]

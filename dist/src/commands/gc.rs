@@ -41,6 +41,10 @@ fn render(look: &Look, report: &GcReport) -> String {
         let name = format!("upload of {} to {}", upload.digest.short(), upload.app);
         table.row(["drops".to_owned(), name, ByteSize(upload.partial).to_string()]);
     }
+    for copy in &report.left_copies {
+        let name = format!("copy of {} ({})", copy.digest.short(), copy.owner);
+        table.row(["drops".to_owned(), name, ByteSize(copy.partial).to_string()]);
+    }
     for object in &report.trashed {
         table.row(["trashes".to_owned(), object.digest.short(), ByteSize(object.size).to_string()]);
     }

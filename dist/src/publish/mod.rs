@@ -43,6 +43,12 @@ const ROUNDS: u32 = 10;
 /// Objects on the way at once.
 pub(crate) const UPLOADS: usize = 4;
 
+/// The same of small ones, of which each waits for syncs most of its time; the server makes one of those of several.
+const SMALL_UPLOADS: usize = 16;
+
+/// Up to which size an object is small, in bytes.
+const SMALL_BYTES: u64 = 1024 * 1024;
+
 /// Longest wait between two rounds.
 const ROUND_WAIT: Duration = Duration::from_secs(2);
 
@@ -234,8 +240,17 @@ impl Push<'_> {
     }
 
     async fn upload(&mut self, missing: &[MissingObject]) -> Result<(), CliError> {
-        let uploads = missing.iter().map(|missing| self.upload_one(*missing));
-        let mut done = stream::iter(uploads).buffer_unordered(UPLOADS);
+        let is_small = |missing: &&MissingObject| {
+            self.objects.get(&missing.digest).is_some_and(|object| object.size_bytes <= SMALL_BYTES)
+        };
+        let (small, large): (Vec<_>, Vec<_>) = missing.iter().partition(is_small);
+        self.upload_all(large, UPLOADS).await?;
+        self.upload_all(small, SMALL_UPLOADS).await
+    }
+
+    async fn upload_all(&mut self, missing: Vec<&MissingObject>, at_once: usize) -> Result<(), CliError> {
+        let uploads = missing.into_iter().map(|missing| self.upload_one(*missing));
+        let mut done = stream::iter(uploads).buffer_unordered(at_once);
         let mut uploaded = Vec::new();
         let outcome = loop {
             match done.try_next().await {

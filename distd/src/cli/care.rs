@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use objstore::{CopyMethod, DirLock, LockError, Options, Store};
 use protocol::ByteSize;
 use protocol::api::{CheckEvent, CheckReport, Finding, FindingLevel, GcReport};
@@ -18,7 +18,7 @@ use crate::Clock;
 use crate::blocking::give_way;
 use crate::db::Database;
 use crate::ops::Caller;
-use crate::ops::care::check::CheckError;
+use crate::ops::care::check::{CheckError, Checked};
 use crate::ops::care::gc::{self, Ground, Uploads};
 use crate::ops::care::repair::{self, Source};
 use crate::ops::care::schedule::{Backups, Schedule};
@@ -183,26 +183,28 @@ impl Fsck {
         let store = Store::attach(data, Options { reserve_bytes: 0 });
         let progress = Progress::new(self.json);
         give_way();
-        let outcome = check::run(data, &store, &options, &AtomicBool::new(false), &|event| progress.hear(&event));
+        let begun = Clock::system().now();
+        let outcome = check::examine(data, &store, &options, &AtomicBool::new(false), &|event| progress.hear(&event));
         progress.clear();
-        self.note(outcome.as_ref());
-        let mut report = outcome?;
-        if self.repair && !report.is_clean() {
-            self.repair(&mut report)?;
-        }
+        self.note(&store, outcome.as_ref(), begun);
+        let mut report = outcome?.report;
+        let repaired = if self.repair && !report.is_clean() { self.repair(&mut report) } else { Ok(()) };
         if self.json {
             print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
         } else {
             print(&render(&report))?;
         }
+        // Whatever became of the repair, what was found is told first.
+        repaired?;
         Ok(report)
     }
 
     /// For who asks later. What is looked at may be a copy that cannot be written, or a database that is damaged: the report
     /// says what there is to say.
-    fn note(&self, outcome: Result<&CheckReport, &CheckError>) {
+    fn note(&self, store: &Store, outcome: Result<&Checked, &CheckError>, begun: Timestamp) {
         let noted = Database::attach(&self.data.data).map_err(anyhow::Error::from).and_then(|db| {
-            Ok(runtime()?.block_on(care::note_check(&db, self.quick, outcome, Clock::system().now()))?)
+            let at = (begun, Clock::system().now());
+            Ok(runtime()?.block_on(care::note_check(&db, store, self.quick, outcome, at))?)
         });
         if let Err(error) = noted {
             tracing::debug!("the check is not noted: {error:#}");
@@ -323,10 +325,12 @@ fn render_gc(report: &GcReport) -> String {
     let expired = report.expired.iter().map(|it| format!("gives up   {} {} ({})", it.app, it.name, ByteSize(it.size)));
     let abandoned =
         report.abandoned.iter().map(|it| format!("drops      upload of {} to {}", it.digest.short(), it.app));
+    let left = report.left_copies.iter().map(|it| format!("drops      copy of {} ({})", it.digest.short(), it.owner));
     let trashed = report.trashed.iter().map(|it| format!("trashes    {} ({})", it.digest, ByteSize(it.size)));
     let restored = report.restored.iter().map(|digest| format!("takes back {digest}"));
     let deleted = report.deleted.iter().map(|it| format!("deletes    {} ({})", it.digest, ByteSize(it.size)));
-    let mut lines: Vec<String> = expired.chain(abandoned).chain(trashed).chain(restored).chain(deleted).collect();
+    let mut lines: Vec<String> =
+        expired.chain(abandoned).chain(left).chain(trashed).chain(restored).chain(deleted).collect();
     lines.extend(report.held.as_ref().map(|reason| format!("nothing is deleted now: {reason}")));
     let freed = ByteSize(report.freed_bytes());
     lines.push(if report.dry_run { format!("{freed} would be free") } else { format!("{freed} are free") });

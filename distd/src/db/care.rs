@@ -39,6 +39,14 @@ pub(crate) fn set_checked(tx: &Transaction<'_>, digest: &Digest, size_bytes: u64
     Ok(())
 }
 
+/// Notes that an object was read at `at`, unless it was read later. Whether anything is known of it.
+pub(crate) fn set_checked_again(tx: &Transaction<'_>, digest: &Digest, at: Timestamp) -> DbResult<bool> {
+    let changed = tx
+        .prepare_cached("UPDATE object_care SET checked_at = max(checked_at, ?2) WHERE digest = ?1")?
+        .execute(params![digest.to_string(), time(at)])?;
+    Ok(changed > 0)
+}
+
 /// Notes an object that was just written from bytes of its digest, unless more is known of it.
 pub(crate) fn note_written(tx: &Transaction<'_>, digest: &Digest, size_bytes: u64, at: Timestamp) -> DbResult<()> {
     tx.prepare_cached(
@@ -92,7 +100,12 @@ pub(crate) fn totals(connection: &Connection) -> DbResult<Totals> {
 
 /// Forgets everything that is derived from an object's bytes.
 pub(crate) fn forget_object(tx: &Transaction<'_>, digest: &Digest) -> DbResult<()> {
-    for sql in ["DELETE FROM object_care WHERE digest = ?1", "DELETE FROM trash WHERE digest = ?1"] {
+    const TABLES: [&str; 3] = [
+        "DELETE FROM object_care WHERE digest = ?1",
+        "DELETE FROM trash WHERE digest = ?1",
+        "DELETE FROM chunk_sums WHERE digest = ?1",
+    ];
+    for sql in TABLES {
         tx.prepare_cached(sql)?.execute([digest.to_string()])?;
     }
     Ok(())
@@ -119,11 +132,12 @@ pub(crate) fn is_trashed(connection: &Connection, digest: &Digest) -> DbResult<b
     Ok(statement.query_row([digest.to_string()], |row| row.get(0))?)
 }
 
-/// Puts an object into the trash. One that is there stays as it is.
-pub(crate) fn put_in_trash(tx: &Transaction<'_>, digest: &Digest, size_bytes: u64, at: Timestamp) -> DbResult<()> {
-    tx.prepare_cached("INSERT INTO trash (digest, size, trashed_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+/// Puts an object into the trash. One that is there stays as it is; `false` then.
+pub(crate) fn put_in_trash(tx: &Transaction<'_>, digest: &Digest, size_bytes: u64, at: Timestamp) -> DbResult<bool> {
+    let added = tx
+        .prepare_cached("INSERT INTO trash (digest, size, trashed_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
         .execute(params![digest.to_string(), integer(size_bytes), time(at)])?;
-    Ok(())
+    Ok(added == 1)
 }
 
 /// Takes an object out of the trash.
@@ -215,6 +229,24 @@ pub(crate) fn expired_artifacts(connection: &Connection) -> DbResult<Vec<Digest>
     statement.query_and_then([], |row| parse(row, "sha256"))?.collect()
 }
 
+/// Each table by its index over app and object: an app is one look into each. Every row of them belongs to an app.
+const NAMES: &str = "SELECT EXISTS (SELECT 1 FROM apps a CROSS JOIN releases r ON r.app = a.slug AND r.id = ?1)
+     OR EXISTS (SELECT 1 FROM apps a CROSS JOIN artifacts t INDEXED BY artifacts_by_object ON t.app = a.slug AND t.sha256 = ?1
+                WHERE NOT EXISTS (SELECT 1 FROM expired_releases e WHERE e.app = t.app AND e.release = t.release))
+     OR EXISTS (SELECT 1 FROM stages WHERE manifest = ?1 AND expires_at > ?2)
+     OR EXISTS (SELECT 1 FROM apps a CROSS JOIN stage_objects o INDEXED BY stage_objects_by_object
+                  ON o.app = a.slug AND o.digest = ?1
+                JOIN stages s ON s.app = o.app AND s.release = o.release AND s.part = o.part WHERE s.expires_at > ?2)
+     OR EXISTS (SELECT 1 FROM apps a CROSS JOIN uploads u ON u.app = a.slug AND u.digest = ?1
+                WHERE max(u.created_at, coalesce(u.received_at, '')) > ?3)";
+
+/// Whether a release that has not expired, a staged part that is there at `now` or an upload touched since `since` names an
+/// object. What a document holds that a ref points at is asked elsewhere.
+pub(crate) fn is_named(connection: &Connection, digest: &Digest, now: Timestamp, since: Timestamp) -> DbResult<bool> {
+    let mut statement = connection.prepare_cached(NAMES)?;
+    Ok(statement.query_row(params![digest.to_string(), time(now), time(since)], |row| row.get(0))?)
+}
+
 /// What refs point at, and what reflogs since `since` say they pointed at, that is not a release in the index. A staged part
 /// that was replaced or has expired is wanted by nobody.
 pub(crate) fn unindexed_targets(connection: &Connection, since: Timestamp) -> DbResult<Vec<Digest>> {
@@ -270,4 +302,18 @@ pub(crate) fn run<T: DeserializeOwned>(connection: &Connection, task: &str) -> D
     let mut statement = connection.prepare_cached("SELECT at, answer FROM care_runs WHERE task = ?1")?;
     let found = statement.query_row([task], |row| Ok((parse(row, "at"), parse_json(row, "answer")))).optional()?;
     found.map(|(at, answer)| Ok((at?, answer?))).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NAMES;
+
+    #[test]
+    fn whether_an_object_is_named_is_asked_of_indexes() {
+        let plan = crate::db::plan::plan_of(NAMES);
+        let scans: Vec<_> = plan.iter().filter(|line| line.starts_with("SCAN")).collect();
+        let is_small =
+            |line: &&String| line.starts_with("SCAN a") || line.starts_with("SCAN stages") || line.contains("CONSTANT");
+        assert!(scans.iter().all(|line| is_small(line)), "{plan:?}");
+    }
 }

@@ -45,7 +45,7 @@ pub enum MigrateError {
 }
 
 /// The newest schema version known here.
-pub(super) const NEWEST: usize = STEPS.len();
+pub(crate) const NEWEST: usize = STEPS.len();
 
 /// The schema version of a database.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<usize> {
@@ -91,9 +91,18 @@ pub(super) fn run_to(connection: &mut Connection, version: usize) -> Result<(), 
     Ok(())
 }
 
+/// A new database file as one of that version would have made it.
+#[cfg(test)]
+pub(crate) fn tables_of(path: &std::path::Path, version: usize) -> Connection {
+    let mut connection = Connection::open(path).unwrap();
+    run_to(&mut connection, version).unwrap();
+    connection
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::{Database, FILE_NAME, OpenError, before_migration};
+    use super::super::copies::before_migration;
+    use super::super::{Database, FILE_NAME, OpenError};
     use super::*;
 
     #[test]

@@ -10,6 +10,7 @@ pub(crate) mod audit;
 pub(crate) mod care;
 pub(crate) mod chunks;
 mod convert;
+mod copies;
 pub(crate) mod downloads;
 pub(crate) mod gauges;
 mod group;
@@ -29,10 +30,10 @@ pub(crate) mod stages;
 pub(crate) mod tokens;
 pub(crate) mod webhooks;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use std::{fs, io};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
@@ -41,7 +42,12 @@ use tokio::sync::{Notify, Semaphore};
 use crate::blocking::blocking;
 pub(crate) use convert::DbResult;
 pub use convert::{Corrupt, DbError};
+use copies::back_up;
+pub(crate) use copies::{copy, copy_as_newest, find_log, open_as_newest};
 pub use migrate::MigrateError;
+pub(crate) use migrate::NEWEST;
+#[cfg(test)]
+pub(crate) use migrate::tables_of;
 
 /// The database file in the data directory.
 pub const FILE_NAME: &str = "dist.sqlite";
@@ -197,61 +203,6 @@ impl Database {
     }
 }
 
-/// Where the database of version `version` is kept before it is changed: `backups/before-v4.sqlite` beside it.
-pub(crate) fn before_migration(data: &Path, version: usize) -> PathBuf {
-    data.join("backups").join(format!("before-v{}.sqlite", version + 1))
-}
-
-/// Copies the database as it is before its tables are changed. What an earlier attempt left is replaced.
-fn back_up(connection: &Connection, data: &Path, version: usize) -> Result<(), MigrateError> {
-    let path = before_migration(data, version);
-    let copied = step("migrate.backup").and_then(|()| copy(connection, &path));
-    copied.map_err(|source| MigrateError::Backup { path: path.display().to_string(), source })
-}
-
-/// Copies a database as one transaction sees it, whoever writes meanwhile (SQLite's backup interface). Durable on return.
-pub(crate) fn copy(connection: &Connection, to: &Path) -> rusqlite::Result<()> {
-    let failed = |error: io::Error| {
-        let message = format!("{}: {error}", to.display());
-        rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN), Some(message))
-    };
-    let temp = to.with_extension("sqlite.part");
-    if let Some(parent) = to.parent() {
-        fs::create_dir_all(parent).map_err(failed)?;
-    }
-    remove_database(&temp).map_err(failed)?;
-    {
-        let mut copy = Connection::open(&temp)?;
-        let backup = rusqlite::backup::Backup::new(connection, &mut copy)?;
-        // In one step, which is one read transaction: several would begin again whenever someone writes.
-        backup.step(-1)?;
-        drop(backup);
-        // A copy is read where nothing can be written beside it.
-        copy.pragma_update(None, "journal_mode", "DELETE")?;
-    }
-    let publish = || {
-        let file = fs::File::open(&temp)?;
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-        file.sync_all()?;
-        fs::rename(&temp, to)?;
-        to.parent().map_or(Ok(()), |parent| fs::File::open(parent)?.sync_all())
-    };
-    publish().map_err(failed)
-}
-
-/// Removes a database file and what SQLite keeps beside it.
-fn remove_database(path: &Path) -> io::Result<()> {
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        match fs::remove_file(PathBuf::from(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 /// A reader that goes back to the idle ones however its work ends.
 struct Borrowed<'a>(Option<Connection>, &'a Readers);
 
@@ -273,11 +224,18 @@ impl Drop for Borrowed<'_> {
 /// # Errors
 /// When there is none, or it cannot be read.
 pub(crate) fn open_existing(data: &Path) -> Result<Connection, OpenError> {
-    let path = data.join(FILE_NAME);
+    open_read_only(&data.join(FILE_NAME))
+}
+
+/// Opens a database file to look at it.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub(crate) fn open_read_only(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let opened = Connection::open_with_flags(&path, flags);
+    let opened = Connection::open_with_flags(path, flags);
     let ready = opened.and_then(|connection| connection.busy_timeout(BUSY_TIMEOUT).map(|()| connection));
-    ready.map_err(|source| OpenError::Sqlite { path, source })
+    ready.map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })
 }
 
 /// Refuses a database whose tables are not those of this version.
@@ -287,12 +245,11 @@ pub(crate) fn open_existing(data: &Path) -> Result<Connection, OpenError> {
 pub(crate) fn check_version(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
     match migrate::version(connection).map_err(sqlite)? {
-        found if found == migrate::NEWEST => Ok(()),
-        found if found > migrate::NEWEST => Err(OpenError::Migrate {
-            path: path.to_owned(),
-            source: MigrateError::Newer { found, known: migrate::NEWEST },
-        }),
-        found => Err(OpenError::Older { path: path.to_owned(), found, known: migrate::NEWEST }),
+        found if found == NEWEST => Ok(()),
+        found if found > NEWEST => {
+            Err(OpenError::Migrate { path: path.to_owned(), source: MigrateError::Newer { found, known: NEWEST } })
+        }
+        found => Err(OpenError::Older { path: path.to_owned(), found, known: NEWEST }),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Which bytes an app holds: the tables `uploads` and, for what is published, `artifacts` and `releases`.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use protocol::api::WantedObject;
 use protocol::{AppSlug, Digest, FileName, Kind, ReleaseId};
@@ -75,6 +77,23 @@ pub(crate) fn expect_upload(
     )?
     .execute(params![app.as_str(), object.digest.to_string(), integer(object.size), actor, time(at)])?;
     Ok(())
+}
+
+/// Begins the lease of an upload anew.
+pub(crate) fn renew_upload(tx: &Transaction<'_>, app: &AppSlug, digest: &Digest, at: Timestamp) -> DbResult<()> {
+    tx.prepare_cached("UPDATE uploads SET created_at = ?3 WHERE app = ?1 AND digest = ?2")?.execute(params![
+        app.as_str(),
+        digest.to_string(),
+        time(at)
+    ])?;
+    Ok(())
+}
+
+/// The uploads of an app that have arrived whole and that no release holds yet.
+pub(crate) fn arrived(connection: &Connection, app: &AppSlug) -> DbResult<HashSet<Digest>> {
+    let mut statement =
+        connection.prepare_cached("SELECT digest FROM uploads WHERE app = ?1 AND received_at IS NOT NULL")?;
+    statement.query_and_then([app.as_str()], |row| parse(row, "digest"))?.collect()
 }
 
 /// The note of an object that the app is uploading or has uploaded.

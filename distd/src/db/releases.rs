@@ -95,6 +95,33 @@ pub(crate) fn insert(tx: &Transaction<'_>, manifest: &ReleaseManifest, actor: &s
     Ok(())
 }
 
+/// Which of the columns that [`find`] does not return, or that only a reflog has beside it, says otherwise than the manifest
+/// or the reflog of the release's own ref; `None` where none does.
+pub(crate) fn differing(connection: &Connection, manifest: &ReleaseManifest) -> DbResult<Option<String>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT CASE WHEN version IS NOT ?3 THEN 'version' WHEN build IS NOT ?4 THEN 'build'
+                     WHEN created_at IS NOT ?5 THEN 'created_at'
+                     WHEN NOT EXISTS (SELECT 1 FROM reflog l WHERE l.app = ?1 AND l.ref = 'releases/' || name AND l.seq = 1
+                                      AND l.at = published_at AND l.actor = published_by)
+                     THEN 'when or by whom it was published' END
+         FROM releases WHERE app = ?1 AND id = ?2",
+    )?;
+    let build = manifest.build.as_ref().map(protocol::Build::as_str);
+    let found = statement
+        .query_row(
+            params![
+                manifest.app.as_str(),
+                manifest.id().to_string(),
+                manifest.version.as_str(),
+                build,
+                time(manifest.created_at)
+            ],
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(found.flatten())
+}
+
 fn insert_artifact(
     tx: &Transaction<'_>,
     app: &AppSlug,

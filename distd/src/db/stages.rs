@@ -106,6 +106,17 @@ pub(crate) fn live_objects(connection: &Connection, now: Timestamp) -> DbResult<
     statement.query_and_then([time(now)], |row| parse(row, "digest"))?.collect()
 }
 
+/// The names of refs that are staged parts only by one of the tables `stages` and `refs`, or with other manifests.
+pub(crate) fn unmatched(connection: &Connection, app: &AppSlug) -> DbResult<Vec<String>> {
+    let mut statement = connection.prepare_cached(
+        "WITH staged(name, target) AS (SELECT 'staging/' || release || '/' || part, manifest FROM stages WHERE app = ?1),
+              named(name, target) AS (SELECT name, target FROM refs WHERE app = ?1 AND name GLOB 'staging/*')
+         SELECT name FROM (SELECT * FROM staged EXCEPT SELECT * FROM named)
+         UNION SELECT name FROM (SELECT * FROM named EXCEPT SELECT * FROM staged) ORDER BY name",
+    )?;
+    Ok(statement.query_map([app.as_str()], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
 fn read(row: &Row<'_>) -> DbResult<StageRow> {
     Ok(StageRow {
         app: parse(row, "app")?,

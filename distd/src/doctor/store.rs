@@ -32,11 +32,14 @@ const BACKUP: Habit = Habit {
     mend: "distd backup DIR, or backup = \"DIR\" in distd.toml",
 };
 
+/// What mends a database that is damaged.
+const RESTORE: &str = "move it away, then distd restore DIR, the folder with the backups";
+
 /// Everything that the database says.
 pub(crate) fn database(data: &Path, now: Timestamp) -> Vec<Check> {
     let connection = match open(data) {
         Ok(connection) => connection,
-        Err(error) => return vec![Check::fail("database", error.to_string()).mended_by("distd restore --from BACKUP")],
+        Err(error) => return vec![Check::fail("database", error.to_string()).mended_by(RESTORE)],
     };
     let mut checks = vec![integrity(&connection)];
     match (db::audit::newest(&connection), care::read(&connection)) {
@@ -48,7 +51,7 @@ pub(crate) fn database(data: &Path, now: Timestamp) -> Vec<Check> {
             checks.extend(ages.iter().map(|(habit, at)| age(habit, *at, now, is_empty)));
         }
         (Err(error), _) | (_, Err(error)) => {
-            checks.push(Check::fail("database", error.to_string()).mended_by("distd restore --from BACKUP"));
+            checks.push(Check::fail("database", error.to_string()).mended_by(RESTORE));
         }
     }
     checks
@@ -63,8 +66,8 @@ fn open(data: &Path) -> Result<Connection, db::OpenError> {
 fn integrity(connection: &Connection) -> Check {
     match connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)) {
         Ok(said) if said == "ok" => Check::ok("database", "SQLite finds nothing wrong"),
-        Ok(said) => Check::fail("database", said).mended_by("distd restore --from BACKUP"),
-        Err(error) => Check::fail("database", error.to_string()).mended_by("distd restore --from BACKUP"),
+        Ok(said) => Check::fail("database", said).mended_by(RESTORE),
+        Err(error) => Check::fail("database", error.to_string()).mended_by(RESTORE),
     }
 }
 

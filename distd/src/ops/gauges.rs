@@ -58,6 +58,11 @@ pub(crate) async fn read(server: &Server) -> Result<Gauges, OpError> {
         count("object_bytes", "What these take up", care.bytes),
         count("trash_objects", "Objects that nothing names and that gc is going to delete", care.trashed),
         count("quarantined_objects", "Objects that were found damaged and moved aside", care.quarantined),
+        count(
+            "unreadable_objects",
+            "Objects that the disk did not give when the background check last tried",
+            server.unreadable.count(),
+        ),
         count("uploads_in_progress", "Objects that were announced and have not arrived whole", rows.uploads),
         count("audit_events", "Number of the newest audit event", rows.audit_events),
         count("database_bytes", "The database and its write-ahead log", database),

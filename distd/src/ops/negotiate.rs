@@ -24,7 +24,7 @@ pub(crate) async fn negotiate(
     caller.require(Need::Publish(&app))?;
     check(&request)?;
     let store = server.store.clone();
-    let (missing, trashed, answer, app) = server
+    let (missing, trashed, arrived, answer, app) = server
         .db
         .read(move |connection| {
             db::apps::access(connection, &app)?.ok_or_else(|| OpError::AppNotFound(app.clone()))?;
@@ -35,16 +35,19 @@ pub(crate) async fn negotiate(
             let answer = Negotiated { refs, missing: offsets(&store, &app, &missing)? };
             check_space(&store, &missing, &answer.missing)?;
             let trashed = trashed(connection, &request.objects)?;
-            Ok::<_, OpError>((missing, trashed, answer, app))
+            let arrived = arrived(connection, &app, &request.objects, &missing)?;
+            Ok::<_, OpError>((missing, trashed, arrived, answer, app))
         })
         .await?;
-    if !missing.is_empty() || !trashed.is_empty() {
+    if !missing.is_empty() || !trashed.is_empty() || !arrived.is_empty() {
         let at = server.clock.now();
         server
             .db
             .write(move |tx| {
                 // What is about to be named again is safe from gc for another grace period.
                 trashed.iter().try_for_each(|digest| db::care::take_from_trash(tx, digest))?;
+                // What arrived for a push that was stopped has its lease anew as well.
+                arrived.iter().try_for_each(|digest| db::objects::renew_upload(tx, &app, digest, at))?;
                 missing.iter().try_for_each(|object| db::objects::expect_upload(tx, &app, object, caller.actor(), at))
             })
             .await
@@ -81,6 +84,19 @@ pub(super) fn trashed(connection: &Connection, objects: &[WantedObject]) -> Resu
         }
     }
     Ok(trashed)
+}
+
+/// Those of the objects that have arrived and that no release of the app holds yet.
+fn arrived(
+    connection: &Connection,
+    app: &AppSlug,
+    objects: &[WantedObject],
+    missing: &[WantedObject],
+) -> Result<Vec<Digest>, OpError> {
+    let missing: HashSet<Digest> = missing.iter().map(|object| object.digest).collect();
+    let noted = db::objects::arrived(connection, app)?;
+    let is_noted = |digest: &Digest| noted.contains(digest) && !missing.contains(digest);
+    Ok(objects.iter().map(|object| object.digest).filter(is_noted).collect())
 }
 
 /// The objects that the app does not hold, or whose bytes are not on disk.

@@ -73,7 +73,11 @@ impl TestServer {
 
     /// A server on a data directory that one served before.
     pub(crate) async fn serve(data: TempDir, admin: String) -> Self {
-        Self::open(data, Options { reserve_bytes: 0 }, inspector(), Some(admin), Site::default()).await
+        Self::serve_with(data, admin, Options { reserve_bytes: 0 }).await
+    }
+
+    pub(crate) async fn serve_with(data: TempDir, admin: String, options: Options) -> Self {
+        Self::open(data, options, inspector(), Some(admin), Site::default()).await
     }
 
     async fn open(data: TempDir, options: Options, inspector: Inspector, admin: Option<String>, site: Site) -> Self {

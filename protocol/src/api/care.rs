@@ -170,6 +170,18 @@ pub struct AbandonedUpload {
     pub partial: u64,
 }
 
+/// What is left of a copy that distd itself was making: for a repair, or of a mirror.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LeftCopy {
+    /// Which of its tasks made it.
+    pub owner: String,
+    /// The object that it was to become.
+    #[schema(value_type = String)]
+    pub digest: Digest,
+    /// Bytes that had arrived.
+    pub partial: u64,
+}
+
 /// A release whose artifacts retention gives up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ExpiredRelease {
@@ -196,6 +208,9 @@ pub struct GcReport {
     pub expired: Vec<ExpiredRelease>,
     /// Uploads that were dropped.
     pub abandoned: Vec<AbandonedUpload>,
+    /// Copies of distd's own that were dropped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_copies: Vec<LeftCopy>,
     /// Objects that nothing names any more, put into the trash.
     pub trashed: Vec<SizedObject>,
     /// Objects that something names again, taken out of the trash.
@@ -213,6 +228,7 @@ impl GcReport {
     pub fn is_empty(&self) -> bool {
         self.expired.is_empty()
             && self.abandoned.is_empty()
+            && self.left_copies.is_empty()
             && self.trashed.is_empty()
             && self.restored.is_empty()
             && self.deleted.is_empty()
@@ -222,6 +238,7 @@ impl GcReport {
     pub fn freed_bytes(&self) -> u64 {
         self.deleted.iter().map(|object| object.size).sum::<u64>()
             + self.abandoned.iter().map(|upload| upload.partial).sum::<u64>()
+            + self.left_copies.iter().map(|copy| copy.partial).sum::<u64>()
     }
 }
 
@@ -242,6 +259,9 @@ pub struct StoreStatus {
     pub trashed: u64,
     /// Objects in quarantine: found damaged and moved aside.
     pub quarantined: u64,
+    /// Objects that the disk did not give when the background check last tried.
+    #[serde(default)]
+    pub unreadable: u64,
     /// How the background check is.
     pub scrub: ScrubStatus,
     /// When a check that was asked for last came to its end, or could not be made.

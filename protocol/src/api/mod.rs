@@ -21,7 +21,7 @@ pub use apps::{Access, App, Apps, CreateApp, UpdateApp};
 pub use audit::{AuditAction, AuditEvent, AuditPage, AuditQuery, UnknownAuditAction};
 pub use care::{
     AbandonedUpload, CheckEvent, CheckReport, CheckRequest, ExpiredRelease, Finding, FindingKind, FindingLevel,
-    GcReport, GcRequest, LastCheck, ScrubStatus, SizedObject, StoreStatus,
+    GcReport, GcRequest, LastCheck, LeftCopy, ScrubStatus, SizedObject, StoreStatus,
 };
 pub use channels::{
     Channel, Channels, ExpectedRelease, Moved, Pin, PinRequest, PromoteRequest, ReflogLine, ReflogPage, RollbackRequest,

@@ -14,15 +14,15 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
-use objstore::{Digest, Store};
-use protocol::api::{AbandonedUpload, AuditAction, ExpiredRelease, GcReport, GcRequest, SizedObject};
+use objstore::{Digest, Partial, Store};
+use protocol::api::{AbandonedUpload, AuditAction, ExpiredRelease, GcReport, GcRequest, LeftCopy, SizedObject};
 use protocol::scope::Need;
 use rusqlite::{Connection, Transaction};
 use serde_json::json;
 
 use super::super::caller::Record;
 use super::super::{Caller, OpError};
-use super::live::{ago, live};
+use super::live::{Asked, ago, live};
 use super::{Policy, retention};
 use crate::db::{self, Database};
 use crate::faults::step;
@@ -86,12 +86,12 @@ pub async fn run(ground: &Ground, caller: &Caller) -> Result<GcReport, OpError> 
     step("gc.trash")?;
     let now = ground.clock.now();
     let deletable = plan.delete.clone();
-    let mut report = plan.clone().into_report();
+    let mut done = Plan { held: plan.held.clone(), ..Plan::default() };
     if !plan.is_only_deletion() {
-        let (job, worker, caller) = (plan.clone(), ground.clone(), caller.clone());
-        ground.db.write(move |tx| fill_trash(tx, &worker, &caller, &job, now)).await?;
+        let (worker, caller) = (ground.clone(), caller.clone());
+        done = ground.db.write(move |tx| fill_trash(tx, &worker, &caller, &plan, now)).await?;
     }
-    report.deleted.clear();
+    let mut report = done.into_report();
     for batch in deletable.chunks(BATCH) {
         step("gc.delete")?;
         let (batch, worker, caller) = (batch.to_vec(), ground.clone(), caller.clone());
@@ -115,6 +115,7 @@ fn summary(report: &GcReport) -> serde_json::Value {
 struct Plan {
     expire: Vec<ExpiredRelease>,
     abandon: Vec<AbandonedUpload>,
+    left_copies: Vec<LeftCopy>,
     trash: Vec<SizedObject>,
     restore: Vec<Digest>,
     delete: Vec<SizedObject>,
@@ -128,6 +129,7 @@ impl Plan {
             dry_run: false,
             expired: self.expire,
             abandoned: self.abandon,
+            left_copies: self.left_copies,
             trashed: self.trash,
             restored: self.restore,
             deleted: self.delete,
@@ -136,7 +138,11 @@ impl Plan {
     }
 
     fn is_only_deletion(&self) -> bool {
-        self.expire.is_empty() && self.abandon.is_empty() && self.trash.is_empty() && self.restore.is_empty()
+        self.expire.is_empty()
+            && self.abandon.is_empty()
+            && self.left_copies.is_empty()
+            && self.trash.is_empty()
+            && self.restore.is_empty()
     }
 }
 
@@ -155,11 +161,11 @@ async fn plan_on_snapshot(ground: &Ground) -> Result<Plan, OpError> {
 fn plan(connection: &Connection, ground: &Ground, objects: &[SizedObject]) -> Result<Plan, OpError> {
     let now = ground.clock.now();
     let expire = retention::plan(connection, now)?;
-    let abandon = plan_uploads(connection, ground, now)?;
+    let (abandon, left_copies) = plan_uploads(connection, ground, now)?;
     let live = live(connection, &ground.store, &ground.policy, &expire, now)?;
     let mut trashed: HashMap<Digest, Timestamp> =
         db::care::trash(connection)?.into_iter().map(|entry| (entry.digest, entry.trashed_at)).collect();
-    let mut plan = Plan { expire, abandon, held: db::care::held(connection, now)?, ..Plan::default() };
+    let mut plan = Plan { expire, abandon, left_copies, held: db::care::held(connection, now)?, ..Plan::default() };
     for object in objects {
         match (live.contains(&object.digest), trashed.remove(&object.digest)) {
             (true, Some(_)) => plan.restore.push(object.digest),
@@ -177,11 +183,17 @@ fn plan(connection: &Connection, ground: &Ground, objects: &[SizedObject]) -> Re
     Ok(plan)
 }
 
-/// Uploads whose lease is over, with what arrived of them; partials that belong to no note.
-fn plan_uploads(connection: &Connection, ground: &Ground, now: Timestamp) -> Result<Vec<AbandonedUpload>, OpError> {
+/// Uploads whose lease is over, with what arrived of them; partials that belong to no note. Those of distd's own tasks, which
+/// make no notes, have their lease too: another process may be writing one.
+fn plan_uploads(
+    connection: &Connection,
+    ground: &Ground,
+    now: Timestamp,
+) -> Result<(Vec<AbandonedUpload>, Vec<LeftCopy>), OpError> {
+    let over = ago(now, ground.policy.upload_lease);
     let listed = ground.store.partials().map_err(|error| OpError::storage("listing the uploads")(error.into()))?;
-    let mut partials: HashMap<(String, Digest), u64> =
-        listed.into_iter().map(|partial| ((partial.owner, partial.digest), partial.size_bytes)).collect();
+    let mut partials: HashMap<(String, Digest), Partial> =
+        listed.into_iter().map(|partial| ((partial.owner.clone(), partial.digest), partial)).collect();
     if ground.uploads == Uploads::OfAnother {
         partials.clear();
     }
@@ -190,28 +202,33 @@ fn plan_uploads(connection: &Connection, ground: &Ground, now: Timestamp) -> Res
         let partial = partials.remove(&(upload.app.to_string(), upload.digest));
         let has_partial_elsewhere = ground.uploads == Uploads::OfAnother
             && ground.store.upload_offset(upload.app.as_str(), &upload.digest)?.is_some();
-        if upload.touched_at <= ago(now, ground.policy.upload_lease) && !has_partial_elsewhere {
+        if upload.touched_at <= over && !has_partial_elsewhere {
             let (app, digest) = (upload.app.clone(), upload.digest);
-            abandon.push(AbandonedUpload { app, digest, partial: partial.unwrap_or(0) });
+            abandon.push(AbandonedUpload { app, digest, partial: partial.map_or(0, |it| it.size_bytes) });
         }
     }
-    for ((owner, digest), partial) in partials {
+    let mut left_copies = Vec::new();
+    for Partial { owner, digest, size_bytes, changed_at } in partials.into_values() {
         if let Ok(app) = owner.parse() {
-            abandon.push(AbandonedUpload { app, digest, partial });
+            abandon.push(AbandonedUpload { app, digest, partial: size_bytes });
+        } else if Timestamp::try_from(changed_at).is_ok_and(|at| at <= over) {
+            left_copies.push(LeftCopy { owner, digest, partial: size_bytes });
         }
     }
     abandon.sort_by(|a, b| (a.app.as_str(), a.digest).cmp(&(b.app.as_str(), b.digest)));
-    Ok(abandon)
+    left_copies.sort_by(|a, b| (&a.owner, a.digest).cmp(&(&b.owner, b.digest)));
+    Ok((abandon, left_copies))
 }
 
-/// Everything but deletion, in one transaction, each part decided again.
+/// Everything but deletion, in one transaction, each part decided again. Returns what was done of the plan.
 fn fill_trash(
     tx: &Transaction<'_>,
     ground: &Ground,
     caller: &Caller,
     plan: &Plan,
     now: Timestamp,
-) -> Result<(), OpError> {
+) -> Result<Plan, OpError> {
+    let mut done = Plan { held: plan.held.clone(), ..Plan::default() };
     let still: HashSet<_> = retention::plan(tx, now)?.into_iter().map(|it| (it.app.to_string(), it.release)).collect();
     for release in plan.expire.iter().filter(|it| still.contains(&(it.app.to_string(), it.release))) {
         db::care::expire(tx, &release.app, &release.release, now)?;
@@ -225,14 +242,35 @@ fn fill_trash(
             details: json!({ "release": release.release, "size": release.size }),
         };
         caller.record(tx, now, record)?;
+        done.expire.push(release.clone());
     }
-    abandon_uploads(tx, ground, caller, plan, now)?;
+    done.abandon = abandon_uploads(tx, ground, caller, plan, now)?;
+    for copy in &plan.left_copies {
+        if discard(&ground.store, &copy.owner, &copy.digest)? {
+            done.left_copies.push(copy.clone());
+        }
+    }
     let live = live(tx, &ground.store, &ground.policy, &[], now)?;
     for object in plan.trash.iter().filter(|object| !live.contains(&object.digest)) {
-        db::care::put_in_trash(tx, &object.digest, object.size, now)?;
+        if db::care::put_in_trash(tx, &object.digest, object.size, now)? {
+            done.trash.push(*object);
+        }
     }
-    plan.restore.iter().try_for_each(|digest| db::care::take_from_trash(tx, digest))?;
-    Ok(())
+    for digest in &plan.restore {
+        if db::care::is_trashed(tx, digest)? {
+            db::care::take_from_trash(tx, digest)?;
+            done.restore.push(*digest);
+        }
+    }
+    Ok(done)
+}
+
+/// Removes a partial; `false` where someone writes it.
+fn discard(store: &Store, owner: &str, digest: &Digest) -> Result<bool, OpError> {
+    match store.discard_upload(owner, digest) {
+        Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => Ok(false),
+        done => Ok(done.map(|()| true)?),
+    }
 }
 
 fn abandon_uploads(
@@ -241,7 +279,8 @@ fn abandon_uploads(
     caller: &Caller,
     plan: &Plan,
     now: Timestamp,
-) -> Result<(), OpError> {
+) -> Result<Vec<AbandonedUpload>, OpError> {
+    let mut done = Vec::new();
     let announced: HashMap<_, _> =
         db::care::announced(tx)?.into_iter().map(|it| ((it.app.to_string(), it.digest), it.touched_at)).collect();
     for upload in &plan.abandon {
@@ -249,11 +288,8 @@ fn abandon_uploads(
         if touched.is_some_and(|touched| *touched > ago(now, ground.policy.upload_lease)) {
             continue;
         }
-        if ground.uploads == Uploads::Ours {
-            match ground.store.discard_upload(upload.app.as_str(), &upload.digest) {
-                Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => continue,
-                done => done?,
-            }
+        if ground.uploads == Uploads::Ours && !discard(&ground.store, upload.app.as_str(), &upload.digest)? {
+            continue;
         }
         db::objects::forget_upload(tx, &upload.app, &upload.digest)?;
         let record = Record {
@@ -266,8 +302,9 @@ fn abandon_uploads(
             details: json!({ "partial": upload.partial }),
         };
         caller.record(tx, now, record)?;
+        done.push(upload.clone());
     }
-    Ok(())
+    Ok(done)
 }
 
 /// Deletes those of `batch` that nothing names still, in the transaction that says so. A crash in between leaves rows of the
@@ -282,11 +319,11 @@ fn delete(
     if db::care::held(tx, now)?.is_some() {
         return Ok(Vec::new());
     }
-    let live = live(tx, &ground.store, &ground.policy, &[], now)?;
+    let asked = Asked::new(tx, &ground.store, &ground.policy, now)?;
     let mut deleted = Vec::new();
     for object in batch {
         // One that a push is about to name is no longer in the trash.
-        if live.contains(&object.digest) || !db::care::is_trashed(tx, &object.digest)? {
+        if asked.is_live(&object.digest)? || !db::care::is_trashed(tx, &object.digest)? {
             continue;
         }
         ground.store.remove(&object.digest)?;

@@ -13,6 +13,7 @@ pub mod repair;
 mod retention;
 mod runs;
 pub mod schedule;
+mod scrub;
 mod state;
 mod status;
 
@@ -24,6 +25,8 @@ pub(crate) use check::over_api;
 pub(crate) use damage::{examine, note_replaced, open};
 pub(crate) use gc::over_api as gc_over_api;
 pub use runs::{note_backup, note_check};
+pub(crate) use scrub::Unreadable;
+pub use scrub::scrub;
 pub(crate) use state::read;
 pub use state::{State, state};
 pub(crate) use status::show as status;

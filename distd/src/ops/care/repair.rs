@@ -4,15 +4,15 @@
 
 use std::path::PathBuf;
 
-use objstore::{CopyMethod, Digest, Store, UploadError, VerifyError};
+use objstore::{Digest, Sealed, Store, UploadError, VerifyError};
 use protocol::AppSlug;
-use protocol::api::{AuditAction, CheckReport, Finding, FindingKind};
+use protocol::api::{AuditAction, CheckReport, FindingKind};
 use serde_json::json;
 
 use super::super::caller::Record;
 use super::super::remote::{Remote, RemoteError};
 use super::super::{Caller, OpError, reindex};
-use super::damage::quarantine;
+use super::damage::{note_replaced, quarantine};
 use super::gc::Ground;
 use crate::blocking::blocking;
 use crate::db;
@@ -29,29 +29,40 @@ pub enum Source {
     Server(Remote),
 }
 
-/// Puts right what it can of a report, and notes in each finding what was done.
+/// What came of it.
+enum Outcome {
+    /// What was done, in words.
+    Done(String),
+    /// Nothing: why, where there is more to say than that no source was given.
+    NotDone(Option<String>),
+}
+
+/// Puts right what it can of a report, and notes in each finding what was done, or why nothing was.
 ///
 /// # Errors
-/// When disk or database fail. What was put right until then is.
+/// When the data directory's own disk or database fails. What was put right until then is, and noted.
 pub async fn run(ground: &Ground, report: &mut CheckReport, source: Option<&Source>) -> Result<(), OpError> {
     let mut must_reindex = false;
     for finding in &mut report.findings {
-        let done = match finding.kind {
-            FindingKind::ObjectDamaged | FindingKind::ObjectSize | FindingKind::ObjectUnreadable => {
-                replace(ground, finding, source).await?
+        let outcome = match (finding.kind, Digest::parse(&finding.subject)) {
+            (FindingKind::ObjectDamaged | FindingKind::ObjectSize | FindingKind::ObjectUnreadable, Ok(digest)) => {
+                replace(ground, digest, source).await?
             }
-            FindingKind::ObjectMissing => fetch(ground, finding, source).await?,
-            FindingKind::ObjectMode => {
-                ground.store.restore_mode(&digest_of(finding)?)?;
-                Some("made read-only".to_owned())
+            (FindingKind::ObjectMissing, Ok(digest)) => restore(ground, digest, source).await?,
+            (FindingKind::ObjectMode, Ok(digest)) => {
+                ground.store.restore_mode(&digest)?;
+                Outcome::Done("made read-only".to_owned())
             }
-            FindingKind::Index => {
-                must_reindex = true;
-                None
+            (kind, _) => {
+                must_reindex |= kind == FindingKind::Index;
+                Outcome::NotDone(None)
             }
-            _ => None,
         };
-        finding.repaired = done;
+        match outcome {
+            Outcome::Done(what) => finding.repaired = Some(what),
+            Outcome::NotDone(Some(why)) => finding.message = format!("{}; not repaired: {why}", finding.message),
+            Outcome::NotDone(None) => {}
+        }
     }
     if must_reindex {
         let (store, worker) = (ground.store.clone(), ground.db.clone());
@@ -63,53 +74,80 @@ pub async fn run(ground: &Ground, report: &mut CheckReport, source: Option<&Sour
     Ok(())
 }
 
-fn digest_of(finding: &Finding) -> Result<Digest, OpError> {
-    Digest::parse(&finding.subject).map_err(|error| OpError::storage("reading a finding")(error.into()))
-}
-
-/// Moves the damaged file aside, and puts a whole one in its place where there is one.
-async fn replace(ground: &Ground, finding: &Finding, source: Option<&Source>) -> Result<Option<String>, OpError> {
-    let digest = digest_of(finding)?;
-    let (store, at) = (ground.store.clone(), ground.clock.now());
-    let verifier = store.clone();
+/// Moves the damaged file aside, and puts a whole one in its place where there is one. A file that the disk does not give may
+/// be whole, and readable the next time: it gives way only to a whole copy.
+async fn replace(ground: &Ground, digest: Digest, source: Option<&Source>) -> Result<Outcome, OpError> {
+    let (store, verifier, at) = (ground.store.clone(), ground.store.clone(), ground.clock.now());
     match blocking(move || verifier.verify_and_sum(&digest)).await {
-        Ok(_) => return Ok(Some("it is whole by now".to_owned())),
+        Ok(_) => return Ok(Outcome::Done("it is whole by now".to_owned())),
         Err(VerifyError::Damaged { actual, file, .. }) => {
             ground.db.write(move |tx| quarantine(tx, &store, &Caller::local(), digest, (actual, file), at)).await?;
         }
-        // Whether it is damaged nobody knows: it stays until whole bytes take its place.
-        Err(_) => {}
+        Err(VerifyError::NotFound { .. } | VerifyError::Io { .. }) => {}
     }
-    let fetched = fetch(ground, finding, source).await?;
-    // Aside is where it belongs, and yet what needs it does not have it.
-    Ok(fetched)
+    restore(ground, digest, source).await
 }
 
 /// Takes a whole copy from the source.
-async fn fetch(ground: &Ground, finding: &Finding, source: Option<&Source>) -> Result<Option<String>, OpError> {
-    let digest = digest_of(finding)?;
-    let taken = match source {
-        None => None,
+async fn restore(ground: &Ground, digest: Digest, source: Option<&Source>) -> Result<Outcome, OpError> {
+    match obtain(ground, digest, source).await? {
+        Ok(copy) => place(ground, digest, copy).await,
+        Err(why) => Ok(Outcome::NotDone(why)),
+    }
+}
+
+/// Whole bytes that are here and no object yet, and where they are from.
+struct WholeCopy {
+    bytes: Sealed,
+    from: String,
+}
+
+/// Fetches whole bytes, or says why there are none.
+async fn obtain(
+    ground: &Ground,
+    digest: Digest,
+    source: Option<&Source>,
+) -> Result<Result<WholeCopy, Option<String>>, OpError> {
+    match source {
+        None => Ok(Err(None)),
         Some(Source::Directory(directory)) => {
             let (store, other) = (ground.store.clone(), Store::attach(directory, objstore::Options::default()));
-            let copied = blocking(move || store.copy_from(&other, &digest, CopyMethod::Copy)).await;
-            copied.ok().map(|_| directory.display().to_string())
+            let copied = blocking(move || store.sealed_copy(&other, &digest)).await;
+            let from = directory.display().to_string();
+            Ok(copied.map(|bytes| WholeCopy { bytes, from }).map_err(|error| Some(with_causes(&error))))
         }
         Some(Source::Server(remote)) => {
             let apps = ground.db.read(|connection| Ok::<_, OpError>(db::apps::list(connection)?)).await?;
-            let mut taken = None;
+            let mut why = None;
             for app in apps {
-                if taken.is_none() && download(&ground.store, remote, &app.slug, digest).await? {
-                    taken = Some(remote.url().to_string());
+                match download(&ground.store, remote, &app.slug, digest).await? {
+                    Ok(bytes) => return Ok(Ok(WholeCopy { bytes, from: remote.url().to_string() })),
+                    Err(error) => why = Some(with_causes(&error)),
                 }
             }
-            taken
+            Ok(Err(why))
         }
-    };
-    if let Some(from) = &taken {
-        record(ground, digest, from).await?;
     }
-    Ok(taken.map(|from| format!("restored from {from}")))
+}
+
+/// An error with what it comes from.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let mut text = error.to_string();
+    for cause in causes.map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+async fn place(ground: &Ground, digest: Digest, WholeCopy { bytes, from }: WholeCopy) -> Result<Outcome, OpError> {
+    let put = blocking(move || bytes.publish()).await;
+    let put = put.map_err(|error| OpError::storage("restoring an object")(error.into()))?;
+    note_replaced(&ground.db, Caller::local(), put, ground.clock.now()).await?;
+    record(ground, digest, &from).await?;
+    Ok(Outcome::Done(format!("restored from {from}")))
 }
 
 async fn record(ground: &Ground, digest: Digest, from: &str) -> Result<(), OpError> {
@@ -132,19 +170,27 @@ async fn record(ground: &Ground, digest: Digest, from: &str) -> Result<(), OpErr
         .await
 }
 
-/// Downloads an object of an app; `false` where the other server does not have it, or not whole.
-async fn download(store: &Store, remote: &Remote, app: &AppSlug, digest: Digest) -> Result<bool, OpError> {
+/// Downloads an object of an app. The inner error is that the other server does not have it, keeps it to itself, or has it
+/// damaged: the next app, or nobody, has it.
+async fn download(
+    store: &Store,
+    remote: &Remote,
+    app: &AppSlug,
+    digest: Digest,
+) -> Result<Result<Sealed, RemoteError>, OpError> {
     let failed = |error: RemoteError| OpError::storage("asking the other server")(error.into());
     let upload = match remote.fetch(store, OWNER, (app, digest), |_| ()).await {
         Ok(upload) => upload,
-        // It has none, keeps it to itself, or its own is damaged: the next app, or nobody, has it.
-        Err(RemoteError::Refused { .. }) => return Ok(false),
-        Err(RemoteError::Unreachable { source, .. }) if source.is_body() || source.is_decode() => return Ok(false),
+        Err(error @ RemoteError::Refused { .. }) => return Ok(Err(error)),
+        Err(error) if matches!(&error, RemoteError::Unreachable { source, .. } if source.is_body() || source.is_decode()) =>
+        {
+            return Ok(Err(error));
+        }
         Err(error) => return Err(failed(error)),
     };
-    match blocking(move || upload.finish()).await {
-        Ok(_) => Ok(true),
-        Err(UploadError::DigestMismatch { .. } | UploadError::Incomplete { .. }) => Ok(false),
+    match blocking(move || upload.seal()).await {
+        Ok(sealed) => Ok(Ok(sealed)),
+        Err(error @ (UploadError::DigestMismatch { .. } | UploadError::Incomplete { .. })) => Ok(Err(error.into())),
         Err(error) => Err(failed(error.into())),
     }
 }

@@ -23,6 +23,7 @@ pub(crate) async fn show(server: &Server, caller: Caller) -> Result<StoreStatus,
         Ok::<_, OpError>((survey, store.available_space()?, count_files(&data.join("quarantine"))))
     })
     .await?;
+    let unreadable = server.unreadable.count();
     let (days, now, reserve_bytes) = (server.settings().policy.scrub_days, server.clock.now(), server.reserve_bytes());
     server
         .db
@@ -38,6 +39,7 @@ pub(crate) async fn show(server: &Server, caller: Caller) -> Result<StoreStatus,
                 reserve_bytes,
                 trashed: db::care::trash(connection)?.len() as u64,
                 quarantined,
+                unreadable,
                 scrub: scrub(&db::care::checks(connection)?, &survey, days, now),
                 check_at,
                 check,

@@ -72,6 +72,7 @@ fn objects(view: &StorageView) -> Markup {
             dt { "reserve" } dd { (bits::size(status.reserve_bytes)) }
             dt { "in the trash" } dd { (status.trashed) }
             dt { "in quarantine" } dd { (status.quarantined) " " @if status.quarantined > 0 { (bits::state("block", "damaged objects were moved aside")) } }
+            @if status.unreadable > 0 { dt { "unreadable" } dd { (status.unreadable) " " (bits::state("block", "the disk does not give them")) } }
         }
     }
 }

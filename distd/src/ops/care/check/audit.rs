@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::super::super::caller::Record;
 use super::super::super::{Caller, OpError};
-use super::{Options, run};
+use super::{Checked, Options};
 use crate::Server;
 use crate::blocking::in_background;
 use crate::ops::care::{check_chain, examine, note_check};
@@ -59,8 +59,9 @@ async fn check(server: Server, request: CheckRequest, sender: mpsc::Sender<Check
     };
     let stop = Arc::new(AtomicBool::new(false));
     let (data, store, listener) = (server.data().to_owned(), server.store.clone(), sender.clone());
+    let begun = server.clock.now();
     let outcome = in_background(move || {
-        run(&data, &store, &options, &Arc::clone(&stop), &|event| {
+        super::examine(&data, &store, &options, &Arc::clone(&stop), &|event| {
             let is_progress = matches!(event, CheckEvent::Progress { .. });
             let gone = if is_progress {
                 matches!(listener.try_send(event), Err(mpsc::error::TrySendError::Closed(_)))
@@ -73,14 +74,16 @@ async fn check(server: Server, request: CheckRequest, sender: mpsc::Sender<Check
         })
     });
     let outcome = outcome.await;
-    if let Err(error) = note_check(&server.db, request.quick, outcome.as_ref(), server.clock.now()).await {
+    if let Err(error) =
+        note_check(&server.db, &server.store, request.quick, outcome.as_ref(), (begun, server.clock.now())).await
+    {
         tracing::error!(%error, "the check could not be noted");
     }
     if let Err(error) = check_chain(&server).await {
         tracing::error!(%error, "the audit chain could not be checked");
     }
     let last = match outcome {
-        Ok(report) => {
+        Ok(Checked { report, .. }) => {
             move_aside(&server, &report).await;
             CheckEvent::Done(report)
         }

@@ -12,15 +12,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use jiff::Timestamp;
 use objstore::{Digest, Store, SurveyedObject};
 use protocol::api::{CheckEvent, CheckReport, Finding, FindingKind, FindingLevel};
 use protocol::audit_chain::Mark;
 use rusqlite::Connection;
 
 use super::super::OpError;
-use super::Policy;
-use super::live::live;
+use super::live::live_for_ever;
 use crate::db;
 pub(crate) use audit::over_api;
 pub use objects::{Position, read_position};
@@ -52,6 +50,9 @@ pub enum CheckError {
     /// The objects cannot be listed.
     #[error(transparent)]
     List(#[from] objstore::ListError),
+    /// A thread that read objects ended by a fault in this program: what it read is not known.
+    #[error("a thread of the check ended by a fault of distd; please report it")]
+    Panicked,
     /// The records cannot be read at all.
     #[error(transparent)]
     Records(#[from] OpError),
@@ -66,10 +67,19 @@ impl From<rusqlite::Error> for CheckError {
 /// Who hears of what is going on.
 pub type Listener<'a> = &'a (dyn Fn(CheckEvent) + Sync);
 
-/// Checks the store of a data directory, whether or not a server runs on it. Ends early once `stop` is set.
+/// What a check came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// For people and programs.
+    pub report: CheckReport,
+    /// Objects that were read and have the bytes of their names, with their sizes.
+    pub whole: Vec<(Digest, u64)>,
+}
+
+/// As [`examine`], for who wants the report only.
 ///
 /// # Errors
-/// When it cannot be made; what is wrong with the store is no error but in the report.
+/// As [`examine`].
 pub fn run(
     data: &Path,
     store: &Store,
@@ -77,10 +87,24 @@ pub fn run(
     stop: &AtomicBool,
     listener: Listener<'_>,
 ) -> Result<CheckReport, CheckError> {
+    examine(data, store, options, stop, listener).map(|checked| checked.report)
+}
+
+/// Checks the store of a data directory, whether or not a server runs on it. Ends early once `stop` is set.
+///
+/// # Errors
+/// When it cannot be made; what is wrong with the store is no error but in the report.
+pub fn examine(
+    data: &Path,
+    store: &Store,
+    options: &Options,
+    stop: &AtomicBool,
+    listener: Listener<'_>,
+) -> Result<Checked, CheckError> {
     let begun = Instant::now();
     let connection = db::open_existing(data)?;
     db::check_version(&connection, &data.join(db::FILE_NAME))?;
-    let mut findings = Findings { list: Vec::new(), listener };
+    let mut findings = Findings::new(listener);
     let (named, audit_head) = look_at_records(&connection, store, options, &mut findings)?;
     check_permissions(data, &mut findings);
     let survey = store.survey()?;
@@ -89,7 +113,7 @@ pub fn run(
     let read = if options.quick {
         objects::Read::default()
     } else {
-        objects::read(store, &survey.objects, &suspects.wrong_size, options, stop, &mut findings)
+        objects::read(store, &survey.objects, &suspects.wrong_size, options, stop, &mut findings)?
     };
     let interrupted = stop.load(Ordering::Relaxed);
     if !interrupted {
@@ -98,8 +122,7 @@ pub fn run(
     let records = named.records;
     let objects = survey.objects.len() as u64;
     let bytes = if options.quick { survey.objects.iter().map(|it| it.size_bytes).sum() } else { read.bytes };
-    findings.list.sort_by(|a, b| (a.level, a.kind, &a.subject).cmp(&(b.level, b.kind, &b.subject)));
-    Ok(CheckReport {
+    let report = CheckReport {
         schema: SCHEMA.to_owned(),
         quick: options.quick,
         objects,
@@ -107,26 +130,52 @@ pub fn run(
         records,
         seconds: begun.elapsed().as_secs_f64(),
         audit_head,
-        findings: findings.list,
+        findings: findings.close(),
         interrupted,
-    })
+    };
+    Ok(Checked { report, whole: read.whole })
 }
 
 /// Reads all of these objects on all cores; returns those that are not what their names say.
-pub(super) fn read_objects(store: &Store, objects: &[SurveyedObject], listener: Listener<'_>) -> Vec<Finding> {
-    let mut findings = Findings { list: Vec::new(), listener };
+pub(super) fn read_objects(
+    store: &Store,
+    objects: &[SurveyedObject],
+    listener: Listener<'_>,
+) -> Result<Vec<Finding>, CheckError> {
+    let mut findings = Findings::new(listener);
     let (all, to_the_end) = (HashSet::new(), AtomicBool::new(false));
-    objects::read(store, objects, &all, &Options::default(), &to_the_end, &mut findings);
-    findings.list
+    objects::read(store, objects, &all, &Options::default(), &to_the_end, &mut findings)?;
+    Ok(findings.list)
 }
+
+/// Findings of one kind that are told; of all others only how many there are. A store of which the disk was changed has
+/// millions, and nobody reads them.
+const TOLD_OF_A_KIND: u64 = 10_000;
 
 /// What was found so far.
 struct Findings<'a> {
     list: Vec<Finding>,
+    counts: BTreeMap<(FindingLevel, FindingKind), u64>,
     listener: Listener<'a>,
 }
 
-impl Findings<'_> {
+impl<'a> Findings<'a> {
+    fn new(listener: Listener<'a>) -> Self {
+        Self { list: Vec::new(), counts: BTreeMap::new(), listener }
+    }
+
+    /// Everything that is told, in order.
+    fn close(mut self) -> Vec<Finding> {
+        for ((level, kind), count) in std::mem::take(&mut self.counts) {
+            if count > TOLD_OF_A_KIND {
+                let message = format!("{} more of this kind", count - TOLD_OF_A_KIND);
+                self.add(kind, level, "store".to_owned(), message);
+            }
+        }
+        self.list.sort_by(|a, b| (a.level, a.kind, &a.subject).cmp(&(b.level, b.kind, &b.subject)));
+        self.list
+    }
+
     fn error(&mut self, kind: FindingKind, subject: impl Into<String>, message: impl Into<String>) {
         self.add(kind, FindingLevel::Error, subject.into(), message.into());
     }
@@ -136,9 +185,16 @@ impl Findings<'_> {
     }
 
     fn add(&mut self, kind: FindingKind, level: FindingLevel, subject: String, message: String) {
-        let finding = Finding { kind, level, subject, message, repaired: None };
-        (self.listener)(CheckEvent::Found(finding.clone()));
-        self.list.push(finding);
+        self.push(Finding { kind, level, subject, message, repaired: None });
+    }
+
+    fn push(&mut self, finding: Finding) {
+        let count = self.counts.entry((finding.level, finding.kind)).or_default();
+        *count += 1;
+        if *count <= TOLD_OF_A_KIND {
+            (self.listener)(CheckEvent::Found(finding.clone()));
+            self.list.push(finding);
+        }
     }
 
     fn strays(&mut self, survey: &objstore::Survey) {
@@ -191,17 +247,14 @@ fn look_at_records(
 /// What the records of one snapshot name. What is wrong with them is told where someone listens.
 fn name(connection: &Connection, store: &Store, findings: Option<&mut Findings<'_>>) -> Result<Named, CheckError> {
     let mut named = Named::default();
-    let mut silent = Findings { list: Vec::new(), listener: &|_| {} };
+    let mut silent = Findings::new(&|_| {});
     records::check(connection, store, &mut named, findings.unwrap_or(&mut silent))?;
     let tolerated = &mut named.tolerated;
     tolerated.extend(db::care::trash(connection).map_err(OpError::from)?.into_iter().map(|it| it.digest));
     tolerated.extend(db::care::announced(connection).map_err(OpError::from)?.into_iter().map(|it| it.digest));
     tolerated.extend(db::care::expired_artifacts(connection).map_err(OpError::from)?);
-    // Whatever gc would keep is no orphan. Where it cannot say, damage was told above.
-    let forever = Policy { reflog_window: jiff::SignedDuration::MAX, ..Policy::default() };
-    if let Ok(live) = live(connection, store, &forever, &[], Timestamp::MAX) {
-        tolerated.extend(live);
-    }
+    // Whatever gc would keep is no orphan. What cannot be read was told above.
+    tolerated.extend(live_for_ever(connection, store)?.0);
     Ok(named)
 }
 
@@ -263,18 +316,45 @@ fn settle(
     Ok(())
 }
 
-/// The keys that sign links are for the server alone.
+/// The keys that sign links are for the server alone, and so is the right to change the database.
 #[cfg(unix)]
 fn check_permissions(data: &Path, findings: &mut Findings<'_>) {
     use std::os::unix::fs::PermissionsExt;
-    let keys = Path::new("config").join("link.keys");
-    if let Ok(metadata) = std::fs::metadata(data.join(&keys))
-        && metadata.permissions().mode() & 0o077 != 0
-    {
-        let message = "others on this machine can read the keys that sign links: chmod 600";
-        findings.error(FindingKind::Permissions, keys.display().to_string(), message);
+    let mut refuse = |file: &str, bits: u32, message: &str| {
+        let mode = std::fs::metadata(data.join(file)).map_or(0, |metadata| metadata.permissions().mode());
+        if mode & bits != 0 {
+            findings.error(FindingKind::Permissions, file, message);
+        }
+    };
+    refuse("config/link.keys", 0o077, "others on this machine can read the keys that sign links: chmod 600");
+    for suffix in ["", "-wal", "-shm"] {
+        let file = format!("{}{suffix}", db::FILE_NAME);
+        refuse(&file, 0o002, "everyone on this machine can change the database: chmod o-w");
     }
 }
 
 #[cfg(not(unix))]
 fn check_permissions(_data: &Path, _findings: &mut Findings<'_>) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_very_many_findings_of_a_kind_the_first_are_told_and_how_many_more() {
+        let told = std::sync::atomic::AtomicU64::new(0);
+        let listener = |_: CheckEvent| {
+            told.fetch_add(1, Ordering::Relaxed);
+        };
+        let mut findings = Findings::new(&listener);
+        for number in 0..TOLD_OF_A_KIND + 7 {
+            findings.error(FindingKind::Stray, format!("{number:06}"), "it is no object");
+        }
+        findings.note(FindingKind::ObjectOrphan, "x", "nothing names it");
+        let list = findings.close();
+        assert_eq!(list.len() as u64, TOLD_OF_A_KIND + 2);
+        assert_eq!(told.into_inner(), TOLD_OF_A_KIND + 2);
+        let more: Vec<_> = list.iter().filter(|it| it.subject == "store").map(|it| it.message.as_str()).collect();
+        assert_eq!(more, ["7 more of this kind"]);
+    }
+}

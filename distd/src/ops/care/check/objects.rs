@@ -13,7 +13,7 @@ use objstore::{Digest, Store, SurveyedObject, VerifyError};
 use protocol::api::{CheckEvent, Finding, FindingKind, FindingLevel};
 use serde::{Deserialize, Serialize};
 
-use super::{Findings, Options};
+use super::{CheckError, Findings, Options};
 
 /// How often progress is told and the position kept.
 const TICK: Duration = Duration::from_millis(250);
@@ -38,6 +38,8 @@ pub fn read_position(path: &Path) -> Option<Position> {
 #[derive(Debug, Default)]
 pub(super) struct Read {
     pub(super) bytes: u64,
+    /// Those that are what their names say, with their sizes.
+    pub(super) whole: Vec<(Digest, u64)>,
 }
 
 /// What the threads share.
@@ -51,6 +53,7 @@ struct Work<'a> {
     bytes: AtomicU64,
     /// With the place of the object.
     found: Mutex<Vec<(usize, Finding)>>,
+    whole: Mutex<Vec<(Digest, u64)>>,
     ended: AtomicUsize,
     stop: &'a AtomicBool,
     begun: Instant,
@@ -60,6 +63,9 @@ struct Work<'a> {
 }
 
 /// Reads every object but those in `skip`, whose size is wrong already.
+///
+/// # Errors
+/// [`CheckError::Panicked`].
 pub(super) fn read(
     store: &Store,
     objects: &[SurveyedObject],
@@ -67,7 +73,7 @@ pub(super) fn read(
     options: &Options,
     stop: &AtomicBool,
     findings: &mut Findings<'_>,
-) -> Read {
+) -> Result<Read, CheckError> {
     let order = |size_bytes: u64, digest: Digest| (Reverse(size_bytes), digest);
     let from = options.resume.as_ref().map(|position| order(position.next_bytes, position.next));
     let wanted = |object: &&SurveyedObject| {
@@ -87,6 +93,7 @@ pub(super) fn read(
         done: AtomicU64::new(0),
         bytes: AtomicU64::new(0),
         found: Mutex::default(),
+        whole: Mutex::default(),
         ended: AtomicUsize::new(0),
         stop,
         begun: Instant::now(),
@@ -94,7 +101,7 @@ pub(super) fn read(
         max_bytes_per_second: options.max_bytes_per_second,
     };
     let earlier = options.resume.as_ref().map(|position| position.findings.clone()).unwrap_or_default();
-    thread::scope(|scope| {
+    let is_through = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|number| {
                 scope.spawn({
@@ -108,25 +115,37 @@ pub(super) fn read(
             work.tell(findings);
             work.keep_position(options.position.as_deref(), &earlier);
         }
-        for worker in workers {
-            // A thread that panicked has told so; the others are through.
-            let _ = worker.join();
-        }
+        // All of them are waited for.
+        workers.into_iter().map(thread::ScopedJoinHandle::join).filter(Result::is_err).count() == 0
     });
+    if !is_through {
+        return Err(CheckError::Panicked);
+    }
     work.tell(findings);
     if let (Some(path), false) = (&options.position, stop.load(Ordering::Relaxed)) {
         let _ = fs::remove_file(path);
     }
     let found = work.found.into_inner().unwrap_or_else(PoisonError::into_inner);
     for finding in found.into_iter().map(|(_, finding)| finding).chain(earlier) {
-        (findings.listener)(CheckEvent::Found(finding.clone()));
-        findings.list.push(finding);
+        findings.push(finding);
     }
-    Read { bytes: work.bytes.into_inner() }
+    let whole = work.whole.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Read { bytes: work.bytes.into_inner(), whole })
+}
+
+/// Counts a thread as through when it ends, in whatever way: who waits for it would wait for ever.
+struct Ending<'a>(&'a Work<'a>);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Release);
+        self.0.waiting.unpark();
+    }
 }
 
 impl Work<'_> {
     fn run(&self, number: usize) {
+        let _ending = Ending(self);
         while !self.stop.load(Ordering::Relaxed) {
             let batch = self.take();
             self.at[number].store(batch.start, Ordering::Relaxed);
@@ -138,8 +157,6 @@ impl Work<'_> {
         if !self.stop.load(Ordering::Relaxed) {
             self.at[number].store(self.objects.len(), Ordering::Relaxed);
         }
-        self.ended.fetch_add(1, Ordering::Release);
-        self.waiting.unpark();
     }
 
     /// The next objects that nobody has taken, as many as are best read together.
@@ -156,6 +173,10 @@ impl Work<'_> {
         let digests: Vec<Digest> = self.objects[batch.clone()].iter().map(|object| object.digest).collect();
         let outcomes = self.store.verify_together(&digests, |bytes| self.watch(bytes));
         for ((index, digest), outcome) in batch.zip(&digests).zip(outcomes) {
+            if outcome.is_ok() {
+                let size_bytes = self.objects[index].size_bytes;
+                self.whole.lock().unwrap_or_else(PoisonError::into_inner).push((*digest, size_bytes));
+            }
             if let Some((kind, message)) = self.judge(outcome) {
                 let subject = digest.to_string();
                 let finding = Finding { kind, level: FindingLevel::Error, subject, message, repaired: None };
@@ -221,4 +242,35 @@ impl Work<'_> {
 #[allow(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
 fn to_f64(bytes: u64) -> f64 {
     bytes as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_panics_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, stop) = (Store::attach(folder.path(), objstore::Options::default()), AtomicBool::new(false));
+        let object = SurveyedObject { digest: Digest::of(b""), size_bytes: 0, is_read_only: true };
+        let work = Work {
+            store: &store,
+            objects: vec![&object],
+            next: Mutex::new(0),
+            at: vec![AtomicUsize::new(0)],
+            done: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            found: Mutex::default(),
+            whole: Mutex::default(),
+            ended: AtomicUsize::new(0),
+            stop: &stop,
+            begun: Instant::now(),
+            waiting: thread::current(),
+            max_bytes_per_second: 0,
+        };
+        // There is no such thread: its place is out of bounds.
+        let outcome = thread::scope(|scope| scope.spawn(|| work.run(7)).join());
+        assert!(outcome.is_err());
+        assert_eq!(work.ended.load(Ordering::Acquire), 1);
+    }
 }

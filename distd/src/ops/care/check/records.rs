@@ -34,6 +34,7 @@ pub(super) fn check(
         };
         check.releases(&refs)?;
         check.other_refs(&refs)?;
+        check.stages()?;
         check.reflogs(&refs)?;
     }
     Ok(())
@@ -133,7 +134,9 @@ impl AppCheck<'_, '_> {
             Some(row) if row.parent != manifest.parent => differs("parent".to_owned()),
             Some(row) if row.size_bytes != manifest.size_bytes() => differs(format!("{} bytes", row.size_bytes)),
             Some(_) => match db::releases::artifacts(self.connection, self.app, id) {
-                Ok(artifacts) if artifacts == manifest.artifacts => None,
+                Ok(artifacts) if artifacts == manifest.artifacts => {
+                    db::releases::differing(self.connection, manifest)?.and_then(differs)
+                }
                 Ok(_) => differs("artifacts".to_owned()),
                 Err(error) => Some(error.to_string()),
             },
@@ -168,6 +171,15 @@ impl AppCheck<'_, '_> {
                     }
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Each staged part has its ref, and each such ref its part.
+    fn stages(&mut self) -> Result<(), OpError> {
+        for name in db::stages::unmatched(self.connection, self.app)? {
+            let message = "the list of staged parts and the refs say otherwise; stage it again";
+            self.findings.error(FindingKind::Ref, format!("{} {name}", self.app), message);
         }
         Ok(())
     }
