@@ -21,8 +21,8 @@ const LINE_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Debug, Args)]
 pub(crate) struct FsckArgs {
     /// Sizes and links only: no object is read but manifests
-    #[arg(long = "sizes-only")]
-    sizes_only: bool,
+    #[arg(long, alias = "sizes-only")]
+    quick: bool,
     /// Read no more than so many MiB a second; 0 for no limit
     #[arg(long, value_name = "MIB", default_value_t = 0)]
     max_mib_per_second: u64,
@@ -34,7 +34,7 @@ pub(crate) struct FsckArgs {
 /// [`ErrorCode::StoreDamaged`] with everything that is wrong, or what the server refuses.
 pub(crate) async fn run(args: FsckArgs, session: &Session) -> Result<(), CliError> {
     let client = session.client()?;
-    let request = CheckRequest { quick: args.sizes_only, max_mib_per_second: args.max_mib_per_second };
+    let request = CheckRequest { quick: args.quick, max_mib_per_second: args.max_mib_per_second };
     let request = client.request(Method::POST, paths::STORE_CHECK).json(&request);
     let mut response = client.attempt(request).await.map_err(|failure| failure.error)?;
     let mut lines = Lines::default();

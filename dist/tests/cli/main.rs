@@ -5,6 +5,7 @@
 mod audit;
 mod bad_input;
 mod bundle;
+mod care;
 mod channels;
 mod ci_system;
 mod doctor;
