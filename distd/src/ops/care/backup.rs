@@ -152,11 +152,13 @@ fn write_snapshot(
     let copy = unfinished.join(db::FILE_NAME);
     let source = db::open_existing(data)?;
     db::copy(&source, &copy)?;
+    crate::faults::step("backup.copied").map_err(at(&copy))?;
     drop(source);
     let connection = open_copy(&copy)?;
     let needed = needed(&connection, store)?;
     let (mut objects, mut copied, mut missing) = (0, 0, Vec::new());
     for digest in &needed {
+        crate::faults::step("backup.object").map_err(at(directory))?;
         match pool.copy_from(store, digest, method) {
             Ok(was_new) => {
                 objects += 1;
@@ -174,6 +176,7 @@ fn write_snapshot(
     let finished = snapshots.join(snapshot);
     sync_dir(&unfinished)?;
     fs::rename(&unfinished, &finished).map_err(at(&finished))?;
+    crate::faults::step("backup.named").map_err(at(&finished))?;
     sync_dir(&snapshots)?;
     sync_dir(directory)?;
     Ok(BackupReport {
@@ -256,6 +259,7 @@ pub fn rotate(directory: &Path, keep: usize) -> Result<Vec<String>, BackupError>
         fs::remove_dir_all(&folder).map_err(at(&folder))?;
     }
     sync_dir(&directory.join("snapshots"))?;
+    crate::faults::step("backup.rotated").map_err(at(directory))?;
     for object in pool.survey()?.objects {
         if !kept.contains(&object.digest) {
             pool.remove(&object.digest).map_err(at(directory))?;
@@ -320,11 +324,13 @@ pub fn restore(chosen: &Chosen, data: &Path) -> Result<RestoreReport, BackupErro
         let source = Connection::open_with_flags(chosen.folder.join(db::FILE_NAME), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         db::check_version(&source, &chosen.folder.join(db::FILE_NAME))?;
         db::copy(&source, &copy)?;
+        crate::faults::step("restore.copied").map_err(at(&copy))?;
     }
     let connection = open_copy(&copy)?;
     let needed = needed(&connection, &pool)?;
     let mut missing = Vec::new();
     for digest in &needed {
+        crate::faults::step("restore.object").map_err(at(data))?;
         match store.copy_from(&pool, digest, CopyMethod::Copy) {
             Ok(_) => {}
             Err(CopyError::Read(_) | CopyError::Write(objstore::UploadError::DigestMismatch { .. })) => {
@@ -338,6 +344,7 @@ pub fn restore(chosen: &Chosen, data: &Path) -> Result<RestoreReport, BackupErro
     drop(connection);
     let database = data.join(db::FILE_NAME);
     fs::rename(&copy, &database).map_err(at(&database))?;
+    crate::faults::step("restore.named").map_err(at(&database))?;
     sync_dir(data)?;
     let objects = needed.len().saturating_sub(missing.len()) as u64;
     Ok(RestoreReport { schema: "dist.restore/1", objects, audit_head, missing })
