@@ -139,10 +139,9 @@ struct Habits {
 }
 
 impl Habits {
-    /// Each on every fourth round: half of all rounds have none of it at the kill.
-    fn draw(random: &mut fastrand::Rng) -> Self {
-        let kind = random.u8(..4);
-        Self { abandons: kind == 0, backs_up: kind == 1, is_short: random.u8(..4) == 0 }
+    /// Every fourth round has a client that does not come back, every fourth a backup, every third a short lease.
+    fn of_round(round: u32) -> Self {
+        Self { abandons: round % 4 == 2, backs_up: round % 4 == 3, is_short: round.is_multiple_of(3) }
     }
 }
 
@@ -192,7 +191,7 @@ impl Stage {
     fn play(&mut self, plan: &Plan, round: u32, random: &mut fastrand::Rng, tally: &mut Tally) -> Result<()> {
         let (data, distd) = (self.data(), &plan.binaries.distd);
         let release = Release::write(self.folder.path(), round, &plan.artifact_bytes, random)?;
-        let habits = Habits::draw(random);
+        let habits = Habits::of_round(round);
         let earlier = read_parts(&data)?;
         let moment = self.publication_time.mul_f64(random.f64() * 1.1);
         let was_told = self.publish_until(plan, &release, moment, &habits, tally)?;
