@@ -199,6 +199,21 @@ mod tests {
     }
 
     #[test]
+    fn a_check_may_find_the_damaged_object_and_nothing_else() {
+        let check = |kind: &str, level: &str, subject: &str, expect: bool| {
+            let found = serde_json::json!({"kind": kind, "level": level, "subject": subject, "message": "x"});
+            let found = serde_json::json!({"schema": "dist.fsck/1", "audit_head": "1:ab", "findings": [found]});
+            let checked: Checked = serde_json::from_value(found).unwrap();
+            assert_eq!(checked.check_only(Some("ab")).is_ok(), expect, "{kind} {level} {subject}");
+        };
+        check("object-damaged", "error", "ab", true);
+        check("object-missing", "error", "ab", true);
+        check("object-missing", "error", "cd", false);
+        check("index", "error", "ab", false);
+        check("object-orphan", "note", "cd", true);
+    }
+
+    #[test]
     fn a_digest_is_64_hex_digits() {
         assert!(check_digest(&"a1".repeat(32)).is_ok());
         assert!(check_digest("a1").is_err());
