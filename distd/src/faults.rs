@@ -29,6 +29,13 @@ pub const STEPS: &[&str] = &[
     "migrate.committed",
     "quarantine.record",
     "webhook.send",
+    "backup.copied",
+    "backup.object",
+    "backup.named",
+    "backup.rotated",
+    "restore.copied",
+    "restore.object",
+    "restore.named",
 ];
 
 /// Reads the variable and installs what it says.

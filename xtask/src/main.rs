@@ -29,7 +29,7 @@ enum Task {
     Demo(xtask::demo::Options),
     /// Time the product beside plain tools on the same bytes
     Bench(xtask::bench::Options),
-    /// Kill the server at random moments during pushes and check what is left
+    /// Kill the server, take back what was not synced, let calls fail, and check what is left
     Crash(xtask::crash::Options),
     /// Hold a server's answers against the description of its API
     Conform(xtask::conform::Options),

@@ -7,19 +7,20 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use walkdir::WalkDir;
+use serde::Deserialize;
 
 use crate::process;
 
 /// The complete integrity check of the design, on the objects' folder. What fails is named on
-/// standard error, where errors quote it from.
-const CHECK_OBJECTS: &str = r"find . -type f -printf '%f  %p\n' | sha256sum --check --quiet >&2";
+/// standard error, where errors quote it from. Gc may delete a file between the one and the other.
+const CHECK_OBJECTS: &str = r"find . -type f -printf '%f  %p\n' | sha256sum --check --ignore-missing --quiet >&2";
 
-/// Every object that a row names. A ref points at a release, which is an object too.
+/// Every object that a row names, and that retention did not give up. A ref points at a release, which is an object too.
 const NAMED_OBJECTS: &str = "
     SELECT 'ref ' || app || ' ' || name, target FROM refs
     UNION ALL SELECT 'release ' || app || ' ' || name, id FROM releases
-    UNION ALL SELECT 'artifact ' || app || ' ' || filename, sha256 FROM artifacts";
+    UNION ALL SELECT 'artifact ' || app || ' ' || filename, sha256 FROM artifacts
+        WHERE (app, release) NOT IN (SELECT app, release FROM expired_releases)";
 
 /// Checks that the bytes of every object have the digest that the file is named by.
 ///
@@ -66,6 +67,54 @@ pub fn fsck(distd: &Path, data: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What `distd fsck --json` prints (`dist.fsck/1`), as far as it is looked at here.
+#[derive(Debug, Deserialize)]
+pub struct Checked {
+    /// `SEQ:HASH`: the end of the audit chain.
+    pub audit_head: String,
+    findings: Vec<Finding>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Finding {
+    kind: String,
+    level: String,
+    subject: String,
+}
+
+impl Checked {
+    /// Checks that nothing is wrong, or nothing but that the object `damaged` is damaged or was moved aside.
+    ///
+    /// # Errors
+    /// When something else is, naming it.
+    pub fn check_only(&self, damaged: Option<&str>) -> Result<()> {
+        let other = self.findings.iter().find(|it| {
+            let is_expected = it.kind.starts_with("object-") && damaged == Some(it.subject.as_str());
+            it.level == "error" && !is_expected
+        });
+        ensure!(other.is_none(), "fsck finds {other:?}");
+        Ok(())
+    }
+}
+
+/// Has `distd fsck` look at the whole of a data directory and returns what it found, whatever that is.
+///
+/// # Errors
+/// When it cannot look.
+pub fn read_fsck(distd: &Path, data: &Path) -> Result<Checked> {
+    let output = process::capture(Command::new(distd).args(["fsck", "--json", "--data"]).arg(data))?;
+    let said = process::quote_tail(&output.stderr);
+    serde_json::from_slice(&output.stdout).with_context(|| format!("fsck: {}{said}", output.status))
+}
+
+/// Has `sqlite3` run statements on a database and returns what it printed.
+///
+/// # Errors
+/// When a statement fails.
+pub fn sql(database: &Path, statements: &str) -> Result<String> {
+    process::read(Command::new("sqlite3").args(["-batch", "-noheader"]).arg(database).arg(statements))
+}
+
 /// Puts an object that nothing names into the store, as a crash may leave one.
 ///
 /// # Errors
@@ -105,25 +154,6 @@ pub fn object_path(data: &Path, digest: &str) -> PathBuf {
     data.join("objects").join(&digest[..2]).join(digest)
 }
 
-/// The bytes in `uploads/`, which belong to uploads that were cut.
-///
-/// # Errors
-/// When the folder cannot be read.
-pub fn read_partial_bytes(data: &Path) -> Result<u64> {
-    let uploads = data.join("uploads");
-    if !uploads.is_dir() {
-        return Ok(0);
-    }
-    let mut bytes = 0;
-    for entry in WalkDir::new(&uploads) {
-        let entry = entry.context("cannot walk the uploads")?;
-        if entry.file_type().is_file() {
-            bytes += fs::metadata(entry.path()).context("cannot look at an upload")?.len();
-        }
-    }
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,14 +185,32 @@ mod tests {
         };
         run_sql(
             "CREATE TABLE refs (app, name, target); CREATE TABLE releases (app, name, id);
-             CREATE TABLE artifacts (app, filename, sha256)",
+             CREATE TABLE artifacts (app, release, filename, sha256); CREATE TABLE expired_releases (app, release)",
         );
         run_sql(&format!("INSERT INTO refs VALUES ('acme', 'channels/beta', '{digest}')"));
-        run_sql(&format!("INSERT INTO artifacts VALUES ('acme', 'a b.apk', '{digest}')"));
+        run_sql(&format!("INSERT INTO artifacts VALUES ('acme', 'x', 'a b.apk', '{digest}')"));
         assert_eq!(check_rows(data.path()).unwrap(), 2);
+        run_sql(&format!("INSERT INTO artifacts VALUES ('acme', 'old', 'c.apk', '{}')", "1".repeat(64)));
+        run_sql("INSERT INTO expired_releases VALUES ('acme', 'old')");
+        assert_eq!(check_rows(data.path()).unwrap(), 2, "what retention gave up need not be there");
         run_sql(&format!("INSERT INTO releases VALUES ('acme', '1.0.0', '{}')", "0".repeat(64)));
         let message = check_rows(data.path()).unwrap_err().to_string();
         assert!(message.starts_with("release acme 1.0.0 names 000"), "{message}");
+    }
+
+    #[test]
+    fn a_check_may_find_the_damaged_object_and_nothing_else() {
+        let check = |kind: &str, level: &str, subject: &str, expect: bool| {
+            let found = serde_json::json!({"kind": kind, "level": level, "subject": subject, "message": "x"});
+            let found = serde_json::json!({"schema": "dist.fsck/1", "audit_head": "1:ab", "findings": [found]});
+            let checked: Checked = serde_json::from_value(found).unwrap();
+            assert_eq!(checked.check_only(Some("ab")).is_ok(), expect, "{kind} {level} {subject}");
+        };
+        check("object-damaged", "error", "ab", true);
+        check("object-missing", "error", "ab", true);
+        check("object-missing", "error", "cd", false);
+        check("index", "error", "ab", false);
+        check("object-orphan", "note", "cd", true);
     }
 
     #[test]
@@ -170,14 +218,5 @@ mod tests {
         assert!(check_digest(&"a1".repeat(32)).is_ok());
         assert!(check_digest("a1").is_err());
         assert!(check_digest(&"g1".repeat(32)).is_err());
-    }
-
-    #[test]
-    fn partial_bytes_are_those_in_uploads() {
-        let data = tempfile::tempdir().unwrap();
-        assert_eq!(read_partial_bytes(data.path()).unwrap(), 0);
-        fs::create_dir_all(data.path().join("uploads/acme")).unwrap();
-        fs::write(data.path().join("uploads/acme/x"), [0; 100]).unwrap();
-        assert_eq!(read_partial_bytes(data.path()).unwrap(), 100);
     }
 }

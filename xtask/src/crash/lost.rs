@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use super::Release;
+use super::release::{APP, Release};
 use crate::{
     client::Client,
     server::Server,
@@ -21,8 +21,6 @@ use crate::{
     tools::{self, STRACE},
     workspace::Binaries,
 };
-
-const APP: &str = "crash";
 
 /// What changes files, makes them durable, and answers requests.
 const CALLS: &str = "openat,write,pwrite64,writev,lseek,ftruncate,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,\

@@ -35,6 +35,7 @@ use serde::Serialize;
 use super::super::OpError;
 use super::live::live_for_ever;
 use crate::db::{self, Database};
+use crate::faults::step;
 pub use restore::{Chosen, RestoreReport, choose, restore};
 pub use verify::{Verified, verify};
 
@@ -166,15 +167,17 @@ fn write_snapshot(
     let copy = unfinished.join(db::FILE_NAME);
     let source = db::open_existing(data)?;
     db::copy(&source, &copy)?;
+    step("backup.copied").map_err(at(&copy))?;
     drop(source);
     let connection = db::open_read_only(&copy)?;
     let needed = Needed::of(&connection, store)?;
-    let (objects, copied, missing) = copy_objects(pool, store, &needed, method)?;
+    let (objects, copied, missing) = copy_objects(pool, store, &needed, method, "backup.object")?;
     let audit_head = db::audit::check(&connection, None).map_err(OpError::from)?.head;
     drop(connection);
     let finished = snapshots.join(snapshot);
     sync_dir(&unfinished)?;
     fs::rename(&unfinished, &finished).map_err(at(&finished))?;
+    step("backup.named").map_err(at(&finished))?;
     sync_dir(&snapshots)?;
     sync_dir(directory)?;
     Ok(BackupReport {
@@ -233,6 +236,7 @@ pub fn rotate(directory: &Path, keep: usize) -> Result<Vec<String>, BackupError>
         fs::remove_dir_all(&folder).map_err(at(&folder))?;
     }
     sync_dir(&directory.join("snapshots"))?;
+    step("backup.rotated").map_err(at(directory))?;
     if !is_known {
         // What is damaged may need more than is known. Verifying moves it aside, and the next time it is not in the way.
         return Ok(names);
@@ -277,16 +281,20 @@ impl Needed {
 }
 
 /// Has `store` hold what is needed, as far as `from` has it whole. Returns how many objects it holds of that, how many of these
-/// are new, and what will be missed.
+/// are new, and what will be missed. `name` is the step of [`crate::faults`] before each.
 fn copy_objects(
     store: &Store,
     from: &Store,
     needed: &Needed,
     method: CopyMethod,
+    name: &'static str,
 ) -> Result<(u64, u64, Vec<Digest>), BackupError> {
     let (mut objects, mut copied, mut missing) = (0, 0, Vec::new());
     for digest in &needed.objects {
-        match store.copy_from(from, digest, method) {
+        let copied_one = step(name)
+            .map_err(|source| CopyError::Link { digest: *digest, source })
+            .and_then(|()| store.copy_from(from, digest, method));
+        match copied_one {
             Ok(was_new) => {
                 objects += 1;
                 copied += u64::from(was_new);

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::super::super::OpError;
 use super::{BackupError, Needed, at, copy_objects, snapshots, sync_dir};
 use crate::db;
+use crate::faults::step;
 
 /// Where a database to restore from is, and what is beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,12 +69,14 @@ pub fn restore(chosen: &Chosen, data: &Path) -> Result<RestoreReport, BackupErro
     // A database beside which a server ran has a log; a copy has not.
     let copy = data.join("dist.sqlite.part");
     db::copy_as_newest(&chosen.folder.join(db::FILE_NAME), &copy)?;
+    step("restore.copied").map_err(at(&copy))?;
     let connection = db::open_read_only(&copy)?;
     let needed = Needed::of(&connection, &pool)?;
-    let (_, _, missing) = copy_objects(&store, &pool, &needed, CopyMethod::Copy)?;
+    let (_, _, missing) = copy_objects(&store, &pool, &needed, CopyMethod::Copy, "restore.object")?;
     let audit_head = db::audit::check(&connection, None).map_err(OpError::from)?.head;
     drop(connection);
     fs::rename(&copy, &database).map_err(at(&database))?;
+    step("restore.named").map_err(at(&database))?;
     sync_dir(data)?;
     let objects = needed.objects.len().saturating_sub(missing.len()) as u64;
     Ok(RestoreReport { schema: "dist.restore/1", objects, audit_head, missing })
