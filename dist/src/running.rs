@@ -104,7 +104,9 @@ mod tests {
         let object = object(&dir);
         let check = |pieces: &[(u64, &[u8])]| {
             let running = RunningDigest::default();
-            pieces.iter().for_each(|(from, piece)| running.take(*from, piece));
+            for (from, piece) in pieces {
+                running.take(*from, piece);
+            }
             assert_eq!(running.read_rest(&object).unwrap(), Digest::of(BYTES), "{pieces:?}");
         };
         check(&[]);

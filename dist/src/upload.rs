@@ -230,13 +230,13 @@ impl Upload<'_> {
         let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(READS_AHEAD);
         let (object, running, trouble) = (self.object.clone(), self.turns_out.clone(), trouble.clone());
         tokio::task::spawn_blocking(move || {
-            let send = |from, piece: Vec<u8>| {
+            let hand_over = |from, piece: Vec<u8>| {
                 if let Some(running) = &running {
                     running.take(from, &piece);
                 }
                 sender.blocking_send(Ok(Bytes::from(piece))).is_ok()
             };
-            if let Err(error) = read_pieces(&mut file, &object, at..at + length, send) {
+            if let Err(error) = read_pieces(&mut file, &object, at..at + length, hand_over) {
                 trouble.set(error);
                 // Cuts the request. Nobody receives it where the request has failed already.
                 let _ = sender.blocking_send(Err(io::ErrorKind::InvalidData.into()));

@@ -30,7 +30,7 @@ impl Queue {
         E: From<rusqlite::Error> + Send + 'static,
     {
         let (caller, outcome) = oneshot::channel();
-        let job = Work { work: Some(work), outcome: None, caller };
+        let job = Work { begin: Some(work), outcome: None, caller };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(Box::new(job));
         outcome
     }
@@ -49,12 +49,12 @@ pub(super) trait Job: Send {
     fn is_awaited(&self) -> bool;
     /// Does it. `false` where what it did is to be undone.
     fn run(&mut self, tx: &Transaction<'_>) -> bool;
-    /// Tells the caller what became of it. An error is why nothing is durable.
-    fn tell(self: Box<Self>, committed: Result<(), &rusqlite::Error>);
+    /// Tells the caller what became of it. `failure` is why nothing is durable.
+    fn tell(self: Box<Self>, failure: Option<&rusqlite::Error>);
 }
 
 struct Work<T, E, F> {
-    work: Option<F>,
+    begin: Option<F>,
     outcome: Option<Outcome<T, E>>,
     caller: oneshot::Sender<Outcome<T, E>>,
 }
@@ -70,7 +70,7 @@ where
     }
 
     fn run(&mut self, tx: &Transaction<'_>) -> bool {
-        let Some(work) = self.work.take() else { return false };
+        let Some(work) = self.begin.take() else { return false };
         // What it left half done is undone.
         let outcome = catch_unwind(AssertUnwindSafe(|| work(tx)));
         let is_done = matches!(outcome, Ok(Ok(_)));
@@ -78,11 +78,11 @@ where
         is_done
     }
 
-    fn tell(self: Box<Self>, committed: Result<(), &rusqlite::Error>) {
-        let outcome = match (self.outcome, committed) {
-            (Some(Ok(Ok(_))) | None, Err(error)) => Ok(Err(again(error).into())),
+    fn tell(self: Box<Self>, failure: Option<&rusqlite::Error>) {
+        let outcome = match (self.outcome, failure) {
+            (Some(Ok(Ok(_))) | None, Some(error)) => Ok(Err(again(error).into())),
             (Some(outcome), _) => outcome,
-            (None, Ok(())) => return,
+            (None, None) => return,
         };
         // Whoever waited may have given up.
         let _ = self.caller.send(outcome);
@@ -96,7 +96,7 @@ pub(super) fn run(writer: &mut Connection, mut waiting: VecDeque<Box<dyn Job>>) 
         let mut ran = Vec::new();
         let committed = transact(writer, &mut waiting, &mut ran);
         for job in ran {
-            job.tell(committed.as_ref().map(|()| ()));
+            job.tell(committed.as_ref().err());
         }
     }
 }

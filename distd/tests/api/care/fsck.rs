@@ -236,7 +236,7 @@ async fn a_check_reads_no_faster_than_it_may_and_tells_how_far_it_is() {
     assert!(progress.len() > 1 && progress.is_sorted(), "{progress:?}");
     let Some(CheckEvent::Done(report)) = events.last() else { panic!("no report: {text}") };
     assert_eq!((report.objects, progress.last().copied()), (2, Some((2, report.bytes))));
-    let rate = report.bytes as f64 / report.seconds;
+    let rate = f64::from(u32::try_from(report.bytes).unwrap()) / report.seconds;
     assert!(rate <= 2.1 * 1024.0 * 1024.0, "{rate} bytes a second");
 }
 
