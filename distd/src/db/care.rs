@@ -314,6 +314,6 @@ mod tests {
         let scans: Vec<_> = plan.iter().filter(|line| line.starts_with("SCAN")).collect();
         let is_small =
             |line: &&String| line.starts_with("SCAN a") || line.starts_with("SCAN stages") || line.contains("CONSTANT");
-        assert!(scans.iter().all(|line| is_small(line)), "{plan:?}");
+        assert!(scans.iter().all(is_small), "{plan:?}");
     }
 }

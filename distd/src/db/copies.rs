@@ -154,7 +154,9 @@ mod tests {
         let (path, to) = (folder.path().join("a.sqlite"), folder.path().join("b.sqlite"));
         let source = Connection::open(&path).unwrap();
         source.execute_batch("CREATE TABLE t (n)").unwrap();
-        LOGS.iter().for_each(|suffix| fs::write(beside(&to, suffix), "left over").unwrap());
+        for suffix in LOGS {
+            fs::write(beside(&to, suffix), "left over").unwrap();
+        }
         assert!(find_log(&to).is_some());
         copy(&source, &to).unwrap();
         assert_eq!(find_log(&to), None);

@@ -153,48 +153,47 @@ mod tests {
         let digests: Vec<Digest> = (0..20u8).map(|number| Digest::of(&[number])).collect();
         let document = store.put(serde_json::json!({ "sha256": digests[9] }).to_string().as_bytes()).unwrap().digest;
         let day = |day: u8| format!("'2026-11-{day:02}T00:00:00.000Z'");
-        let mut sql = String::new();
+        let run = |sql: String| connection.execute_batch(&sql).unwrap();
         for app in ["acme", "tool"] {
-            sql += &format!(
+            run(format!(
                 "INSERT INTO apps (slug, name, access, created_at, created_by) VALUES ('{app}', '', 'token', '', '');"
-            );
+            ));
         }
-        let mut release = |app: &str, id: usize, artifact: usize| {
-            sql += &format!(
+        let release = |app: &str, id: usize, artifact: usize| {
+            run(format!(
                 "INSERT INTO releases (app, id, name, version, size_bytes, created_at, published_at, published_by)
                    VALUES ('{app}', '{0}', '{id}', '', 0, '', '', '');
                  INSERT INTO artifacts VALUES ('{app}', '{0}', 0, '', '', '', '', 0, '{1}');",
                 digests[id], digests[artifact]
-            );
+            ));
         };
         release("acme", 0, 1);
         release("acme", 2, 3);
         release("tool", 4, 5);
         release("tool", 6, 1);
         for (id, app) in [(2, "acme"), (6, "tool")] {
-            sql += &format!("INSERT INTO expired_releases VALUES ('{app}', '{}', '');", digests[id]);
+            run(format!("INSERT INTO expired_releases VALUES ('{app}', '{}', '');", digests[id]));
         }
         for (part, manifest, object, until) in [("linux", 7, 8, 30), ("macos", 10, 11, 1)] {
-            sql += &format!(
+            run(format!(
                 "INSERT INTO stages (app, release, part, manifest, staged_at, staged_by, expires_at)
                    VALUES ('tool', '2.0', '{part}', '{}', '', '', {});
                  INSERT INTO stage_objects VALUES ('tool', '2.0', '{part}', '{}');",
                 digests[manifest],
                 day(until),
                 digests[object]
-            );
+            ));
         }
         for (digest, announced, received) in
             [(12, 25, "NULL".to_owned()), (13, 1, day(25)), (14, 1, day(2)), (15, 1, "NULL".to_owned())]
         {
-            sql += &format!(
+            run(format!(
                 "INSERT INTO uploads VALUES ('tool', '{}', 1, '', {}, {received});",
                 digests[digest],
                 day(announced)
-            );
+            ));
         }
-        sql += &format!("INSERT INTO refs VALUES ('acme', 'staging/3.0/all', '{document}', {});", day(20));
-        connection.execute_batch(&sql).unwrap();
+        run(format!("INSERT INTO refs VALUES ('acme', 'staging/3.0/all', '{document}', {});", day(20)));
 
         let now: Timestamp = "2026-11-28T00:00:00Z".parse().unwrap();
         let policy = Policy::default();
