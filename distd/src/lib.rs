@@ -4,7 +4,7 @@
 //! the object store do it. `web` draws the pages that people see. See `docs/ARCHITECTURE.md`.
 
 mod blocking;
-mod buffers;
+pub mod buffers;
 mod capability;
 pub mod cli;
 pub mod config;

@@ -9,6 +9,7 @@ fn main() -> ExitCode {
         return dist::main();
     }
     let run = || {
+        distd::buffers::keep_freed();
         distd::faults::install()?;
         if let Some(worked) = distd::worker::run() {
             return worked.map(|()| ExitCode::SUCCESS);
