@@ -144,14 +144,18 @@ impl Database {
         T: Send + 'static,
         E: From<rusqlite::Error> + Send + 'static,
     {
-        let outcome = self.waiting.add(work);
-        let mut writer = Arc::clone(&self.writer).lock_owned().await;
-        // Empty where whoever had the writer before took this one along.
-        let together = self.waiting.take();
-        if !together.is_empty() {
-            blocking(move || group::run(&mut writer, together)).await;
-        }
-        let written = match outcome.await.expect("whoever takes work tells what became of it") {
+        let mut outcome = self.waiting.add(work);
+        let told = tokio::select! {
+            biased;
+            // Whoever had the writer took this along.
+            told = &mut outcome => told,
+            mut writer = Arc::clone(&self.writer).lock_owned() => {
+                let together = self.waiting.take();
+                blocking(move || group::run(&mut writer, together)).await;
+                outcome.await
+            }
+        };
+        let written = match told.expect("whoever takes work tells what became of it") {
             Ok(written) => written,
             Err(panic) => std::panic::resume_unwind(panic),
         };
