@@ -79,9 +79,9 @@ enum Bench {
     /// Where the time of one cold push goes, by perf, with a flame graph in target/profile
     Profile(profile::Options),
     /// One file: a cold push, a push with nothing new, a pull, beside every peer
-    Push(push::Options),
+    Push(compare::Options),
     /// One file, published once and pulled again and again, beside every peer
-    Pull(pull::Options),
+    Pull(compare::Options),
     /// A large APK and a large IPA, inspected
     Inspect(inspect::Options),
     /// A push that is interrupted ten times: what is sent twice

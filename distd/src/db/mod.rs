@@ -2,7 +2,7 @@
 //!
 //! One writer connection, several readers, all used from blocking threads. A write is all or nothing and durable when
 //! [`Database::write`] returns (`BEGIN IMMEDIATE`, `journal_mode=WAL`, `synchronous=FULL`); writes that wait for the writer at the
-//! same time share a transaction, and so one sync ([`group`]). The modules beside this one are
+//! same time share a transaction, and so one sync (`group.rs`). The modules beside this one are
 //! plain functions on a connection or transaction; they decide nothing and know no HTTP.
 
 pub(crate) mod apps;

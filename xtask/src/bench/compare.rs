@@ -7,10 +7,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use clap::Args;
 use tempfile::TempDir;
 
 use super::{
-    data::Data,
+    data::{Data, Source},
     look::{self, Look, steps},
     measure,
     peers::{Ground, Kind, OWN_DURABILITY, Peer, Product},
@@ -18,6 +19,23 @@ use super::{
     time,
 };
 use crate::{digest, process, workspace::Binaries};
+
+/// What `cargo xtask bench push` and `pull` are told.
+#[derive(Args, Debug)]
+pub(super) struct Options {
+    /// How often each is timed
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(super) runs: u32,
+    #[command(flatten)]
+    pub(super) source: Source,
+    /// What the product is measured beside: all, none, or some of docker-registry, registry-prehashed, git, git-lfs,
+    /// restic, ostree, casync, rsync, nginx, with commas between them
+    #[arg(long, default_value = "all")]
+    pub(super) peers: String,
+    /// Print JSON instead of tables
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 /// What is timed of each, in this order.
 pub(super) const STEPS: [&str; 3] = ["cold push", "push with nothing new", "pull"];

@@ -7,8 +7,30 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use clap::Args;
 
 use crate::{digest, process, workspace};
+
+/// Which file is measured with.
+#[derive(Args, Debug)]
+pub(super) struct Source {
+    /// The file's size, in MiB
+    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u64).range(1..=65536))]
+    size_mib: u64,
+    /// Take the real artifacts that `cargo xtask fixtures` fetched instead of random bytes
+    #[arg(long, conflicts_with = "size_mib")]
+    real: bool,
+}
+
+impl Source {
+    /// Makes the file in `folder`, or finds it there.
+    ///
+    /// # Errors
+    /// When it cannot be written, or the real artifacts were not fetched.
+    pub(super) fn prepare(&self, folder: &Path) -> Result<Data> {
+        if self.real { collect_real(folder) } else { generate(folder, self.size_mib << 20) }
+    }
+}
 
 /// A file to measure with.
 pub(super) struct Data {

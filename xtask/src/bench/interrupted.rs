@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    data::{self, Data},
+    data::{Data, Source},
     measure,
     peers::{APP, write_manifest},
     programs::Programs,
@@ -37,15 +37,11 @@ pub(super) struct Options {
     /// How often each push is made, every time on a fresh data directory
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     runs: u32,
-    /// The file's size, in MiB
-    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u64).range(1..=65536))]
-    size_mib: u64,
+    #[command(flatten)]
+    source: Source,
     /// How often a push is interrupted, at places that are spread over the file
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     times: u32,
-    /// Publish the real artifacts that `cargo xtask fixtures` fetched instead of random bytes
-    #[arg(long, conflicts_with = "size_mib")]
-    real: bool,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -76,8 +72,7 @@ impl Figures {
 pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
     let binaries = programs.find(Profile::Release)?;
     let folder = super::folder()?;
-    let data =
-        if options.real { data::collect_real(&folder)? } else { data::generate(&folder, options.size_mib << 20)? };
+    let data = options.source.prepare(&folder)?;
     let mut all = WAYS.map(|(name, _)| Figures { name, sent_bytes: Vec::new(), seconds: Vec::new() });
     for run in 1..=options.runs {
         eprintln!("run {run} of {}", options.runs);

@@ -3,40 +3,18 @@
 use std::{fs, path::Path, slice};
 
 use anyhow::{Context, Result};
-use clap::Args;
 use serde_json::json;
 
 use super::{
     ceilings::Ceilings,
-    compare::{Contestant, Started, time_step},
-    data::{self, Data},
+    compare::{Contestant, Options, Started, time_step},
+    data::Data,
     look, measure,
     peers::{self, PULLED},
     programs::Programs,
     standings, table,
 };
 use crate::{process, tools, workspace::Profile};
-
-/// What `cargo xtask bench pull` is told.
-#[derive(Args, Debug)]
-pub(super) struct Options {
-    /// How often each pull is timed
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
-    runs: u32,
-    /// The file's size, in MiB
-    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u64).range(1..=65536))]
-    size_mib: u64,
-    /// Pull the real artifacts that `cargo xtask fixtures` fetched instead of random bytes
-    #[arg(long, conflicts_with = "size_mib")]
-    real: bool,
-    /// What the product is measured beside: all, none, or some of docker-registry, registry-prehashed, git, git-lfs,
-    /// restic, ostree, casync, rsync, nginx, with commas between them
-    #[arg(long, default_value = "all")]
-    peers: String,
-    /// Print JSON instead of tables
-    #[arg(long)]
-    json: bool,
-}
 
 const STEP: &str = "pull";
 
@@ -45,8 +23,7 @@ pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
     tools::ensure(&peers::tools_of(&kinds))?;
     let binaries = programs.find(Profile::Release)?;
     let folder = super::folder()?;
-    let data =
-        if options.real { data::collect_real(&folder)? } else { data::generate(&folder, options.size_mib << 20)? };
+    let data = options.source.prepare(&folder)?;
     let product = [Contestant::product(&binaries, data.bytes)];
     let peers = kinds.into_iter().map(|kind| Contestant::peer(kind, data.bytes));
     let start = |contestant: Contestant| Published::start(contestant.of_step(STEP), &data, &folder);

@@ -3,47 +3,24 @@
 use std::slice;
 
 use anyhow::Result;
-use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
     ceilings::Ceilings,
-    compare::{self, Contestant, STEPS},
-    data::{self, Data},
+    compare::{self, Contestant, Options, STEPS},
+    data::Data,
     peers,
     programs::Programs,
     standings, table,
 };
 use crate::{tools, workspace::Profile};
 
-/// What `cargo xtask bench push` is told.
-#[derive(Args, Debug)]
-pub(super) struct Options {
-    /// How often each is timed, every time on a fresh data directory
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
-    runs: u32,
-    /// The file's size, in MiB
-    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u64).range(1..=65536))]
-    size_mib: u64,
-    /// Publish the real artifacts that `cargo xtask fixtures` fetched instead of random bytes
-    #[arg(long, conflicts_with = "size_mib")]
-    real: bool,
-    /// What the product is measured beside: all, none, or some of docker-registry, registry-prehashed, git, git-lfs,
-    /// restic, ostree, casync, rsync, nginx, with commas between them
-    #[arg(long, default_value = "all")]
-    peers: String,
-    /// Print JSON instead of tables
-    #[arg(long)]
-    json: bool,
-}
-
 pub(super) fn run(options: &Options, programs: &Programs) -> Result<()> {
     let kinds = peers::select(&options.peers)?;
     tools::ensure(&peers::tools_of(&kinds))?;
     let binaries = programs.find(Profile::Release)?;
     let folder = super::folder()?;
-    let data =
-        if options.real { data::collect_real(&folder)? } else { data::generate(&folder, options.size_mib << 20)? };
+    let data = options.source.prepare(&folder)?;
     let mut contestants = vec![Contestant::product(&binaries, data.bytes)];
     contestants.extend(kinds.into_iter().map(|kind| Contestant::peer(kind, data.bytes)));
     let mut ceilings = Ceilings::new(data.bytes);

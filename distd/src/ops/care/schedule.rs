@@ -17,6 +17,9 @@ use crate::{Server, db};
 /// How often the background check looks what is due.
 const SCRUB_TICK: Duration = Duration::from_mins(1);
 
+/// How often it looks where nothing was due: it lists all objects to tell.
+const SCRUB_IDLE: Duration = Duration::from_mins(30);
+
 /// A server that has just started has other things to do than gc.
 const FIRST_GC_AFTER: Duration = Duration::from_mins(1);
 
@@ -60,13 +63,17 @@ pub fn start(server: &Server, schedule: Schedule) -> Vec<JoinHandle<()>> {
     }
     let scrubbed = server.clone();
     tasks.push(tokio::spawn(async move {
+        let mut wait = SCRUB_TICK;
         loop {
-            tokio::time::sleep(SCRUB_TICK).await;
+            tokio::time::sleep(wait).await;
+            wait = SCRUB_TICK;
             if scrubbed.settings().policy.scrub_days == 0 {
                 continue;
             }
-            if let Err(error) = scrub(&scrubbed).await {
-                tracing::error!(%error, "the background check could not go on");
+            match scrub(&scrubbed).await {
+                Ok(0) => wait = SCRUB_IDLE,
+                Ok(_) => {}
+                Err(error) => tracing::error!(%error, "the background check could not go on"),
             }
         }
     }));

@@ -9,7 +9,7 @@ use objstore::{BLOCK_BYTES, Digest, SurveyedObject, VerifyError};
 use super::super::OpError;
 use super::examine;
 use super::live::ago;
-use crate::blocking::blocking;
+use crate::blocking::in_background;
 use crate::{Server, db};
 
 /// What is read at least in one go: a small store is not read byte by byte.
@@ -72,7 +72,7 @@ impl Unreadable {
 /// cannot be read is none either: it is told, and tried again later.
 pub async fn scrub(server: &Server) -> Result<u64, OpError> {
     let store = server.store.clone();
-    let survey = blocking(move || store.survey()).await;
+    let survey = in_background(move || store.survey()).await;
     let survey = survey.map_err(|error| OpError::storage("listing the objects")(error.into()))?;
     let checks = server.db.read(|connection| Ok::<_, OpError>(db::care::checks(connection)?)).await?;
     let (days, now) = (server.settings().policy.scrub_days, server.clock.now());
@@ -81,7 +81,7 @@ pub async fn scrub(server: &Server) -> Result<u64, OpError> {
     let count = due.len() as u64;
     for object in due {
         let (store, digest, at) = (server.store.clone(), object.digest, server.clock.now());
-        match blocking(move || store.verify_and_sum(&digest)).await {
+        match in_background(move || store.verify_and_sum(&digest)).await {
             Ok(sums) => {
                 server.unreadable.read(&digest);
                 server
