@@ -39,24 +39,25 @@ impl BlockSums {
         is_whole.then(|| Self { size_bytes, sums: sums.iter().map(|sum| u32::from_le_bytes(*sum)).collect() })
     }
 
-    /// The first block, counted from the first of all, whose checksum among those of the blocks from `first` on is another one.
-    pub(crate) fn find_difference(&self, first: u64, made: &BlockSums) -> Option<u64> {
-        let expected = usize::try_from(first).ok().and_then(|first| self.sums.get(first..)).unwrap_or_default();
-        let differ = |at: &usize| expected.get(*at) != Some(&made.sums[*at]);
-        (0..made.sums.len()).find(differ).map(|at| first + at as u64)
+    /// Whether these are the bytes of block `number`.
+    pub(crate) fn fits(&self, number: u64, block: &[u8]) -> bool {
+        let sum = usize::try_from(number).ok().and_then(|number| self.sums.get(number));
+        sum.is_some_and(|sum| *sum == crc32fast::hash(block))
     }
 }
 
-/// Checksums of blocks that pass by.
+/// Digest and checksums of bytes that pass by.
 #[derive(Clone, Default)]
-pub(crate) struct RunningSums {
+pub(crate) struct Running {
+    hasher: Hasher,
     done: BlockSums,
     block: crc32fast::Hasher,
     block_bytes: u64,
 }
 
-impl RunningSums {
+impl Running {
     pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
         self.done.size_bytes += bytes.len() as u64;
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -71,32 +72,6 @@ impl RunningSums {
         }
     }
 
-    pub(crate) fn finish(mut self) -> BlockSums {
-        if self.block_bytes > 0 {
-            self.end_block();
-        }
-        self.done
-    }
-
-    fn end_block(&mut self) {
-        self.done.sums.push(std::mem::take(&mut self.block).finalize());
-        self.block_bytes = 0;
-    }
-}
-
-/// Digest and checksums of bytes that pass by.
-#[derive(Clone, Default)]
-pub(crate) struct Running {
-    hasher: Hasher,
-    sums: RunningSums,
-}
-
-impl Running {
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
-        self.hasher.update(bytes);
-        self.sums.update(bytes);
-    }
-
     /// Takes in everything that `reader` has left; returns how many bytes that was.
     pub(crate) fn update_from(&mut self, reader: impl Read) -> io::Result<u64> {
         read_through(reader, |bytes| {
@@ -105,8 +80,16 @@ impl Running {
         })
     }
 
-    pub(crate) fn finish(self) -> (Digest, BlockSums) {
-        (self.hasher.finish(), self.sums.finish())
+    pub(crate) fn finish(mut self) -> (Digest, BlockSums) {
+        if self.block_bytes > 0 {
+            self.end_block();
+        }
+        (self.hasher.finish(), self.done)
+    }
+
+    fn end_block(&mut self) {
+        self.done.sums.push(std::mem::take(&mut self.block).finalize());
+        self.block_bytes = 0;
     }
 }
 
@@ -128,19 +111,8 @@ mod tests {
         assert_eq!(sums.encode().len(), 12);
         assert_eq!(BlockSums::decode(bytes.len() as u64, &sums.encode()), Some(sums.clone()));
         assert_eq!(BlockSums::decode(BLOCK_BYTES * 2, &sums.encode()), None);
-        let of = |bytes: &[u8]| {
-            let mut running = RunningSums::default();
-            running.update(bytes);
-            running.finish()
-        };
-        let block = usize::try_from(BLOCK_BYTES).unwrap();
-        let (middle, last) = (&bytes[block..2 * block], &bytes[2 * block..]);
-        assert_eq!(sums.find_difference(0, &of(&bytes)), None);
-        assert_eq!(sums.find_difference(1, &of(&bytes[block..])), None);
-        assert_eq!(sums.find_difference(2, &of(last)), None);
-        assert_eq!(sums.find_difference(0, &of(middle)), Some(0));
-        assert_eq!(sums.find_difference(1, &of(&[middle, &last[1..]].concat())), Some(2));
-        assert_eq!(sums.find_difference(3, &of(last)), Some(3));
+        let last = &bytes[usize::try_from(BLOCK_BYTES).unwrap() * 2..];
+        assert!(sums.fits(2, last) && !sums.fits(1, last) && !sums.fits(3, last) && !sums.fits(2, &last[1..]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{io, ops::Range};
 
-use crate::{BLOCK_BYTES, BlockSums, Digest, ObjectReader, ReadError, Store, sums::RunningSums};
+use crate::{BLOCK_BYTES, BlockSums, Digest, ObjectReader, ReadError, Store};
 
 /// An object open for reading, each part of it verified before it is handed out.
 #[derive(Debug)]
@@ -113,15 +113,20 @@ impl Blocks {
         self.reader.start_reading(whole.end..(whole.end + AHEAD_BYTES).min(self.reader.len()));
         buffer.resize(narrow(whole.end - whole.start)?, 0);
         let filled = fill(buffer, |at, rest| self.reader.read_at(whole.start + at, rest).map(Some));
-        self.verify(&whole, filled)?;
+        self.verify(&whole, filled.map(|_| ()), buffer)?;
         part_of(&whole, range)
     }
 
     fn read_cached(&self, range: &Range<u64>, buffer: &mut Vec<u8>) -> io::Result<Option<Range<usize>>> {
         let whole = self.around(range);
         buffer.resize(narrow(whole.end - whole.start)?, 0);
-        let filled = fill(buffer, |at, rest| self.reader.read_cached_at(whole.start + at, rest));
-        if self.verify(&whole, filled)? { part_of(&whole, range).map(Some) } else { Ok(None) }
+        match fill(buffer, |at, rest| self.reader.read_cached_at(whole.start + at, rest)) {
+            Ok(false) => Ok(None),
+            filled => {
+                self.verify(&whole, filled.map(|_| ()), buffer)?;
+                part_of(&whole, range).map(Some)
+            }
+        }
     }
 
     /// The whole blocks that a range is in.
@@ -130,19 +135,19 @@ impl Blocks {
         range.start - range.start % BLOCK_BYTES..end
     }
 
-    /// Holds what was read of whole blocks against what was written; `false` where nothing was.
-    fn verify(&self, whole: &Range<u64>, filled: io::Result<Option<BlockSums>>) -> io::Result<bool> {
+    fn verify(&self, whole: &Range<u64>, filled: io::Result<()>, bytes: &[u8]) -> io::Result<()> {
         let bad = |at| io::Error::new(io::ErrorKind::InvalidData, BadBlock { digest: self.digest, at });
-        let made = filled.map_err(|error| match error.kind() {
+        filled.map_err(|error| match error.kind() {
             // It was cut off after it was opened.
             io::ErrorKind::UnexpectedEof => bad(whole.start),
             _ => error,
         })?;
-        let Some(made) = made else { return Ok(false) };
-        match self.sums.find_difference(whole.start / BLOCK_BYTES, &made) {
-            None => Ok(true),
-            Some(number) => Err(bad(number * BLOCK_BYTES)),
+        for (number, block) in (whole.start / BLOCK_BYTES..).zip(bytes.chunks(narrow(BLOCK_BYTES)?)) {
+            if !self.sums.fits(number, block) {
+                return Err(bad(number * BLOCK_BYTES));
+            }
         }
+        Ok(())
     }
 }
 
@@ -150,26 +155,19 @@ fn part_of(whole: &Range<u64>, range: &Range<u64>) -> io::Result<Range<usize>> {
     Ok(narrow(range.start - whole.start)?..narrow(range.end - whole.start)?)
 }
 
-/// How much is read at a time: its checksum is computed while it is in the processor's nearest caches.
-const PIECE_BYTES: usize = 64 * 1024;
-
-/// Fills `bytes` with what `take` gives for each place in them; returns their checksums, `None` where `take` has nothing yet.
-fn fill(bytes: &mut [u8], take: impl Fn(u64, &mut [u8]) -> io::Result<Option<usize>>) -> io::Result<Option<BlockSums>> {
-    let (mut filled, mut sums) = (0, RunningSums::default());
+/// Fills `bytes` with what `take` gives for each place in them; `false` where that is nothing yet.
+fn fill(bytes: &mut [u8], take: impl Fn(u64, &mut [u8]) -> io::Result<Option<usize>>) -> io::Result<bool> {
+    let mut filled = 0;
     while filled < bytes.len() {
-        let end = bytes.len().min(filled + PIECE_BYTES);
-        match take(filled as u64, &mut bytes[filled..end]) {
-            Ok(None) => return Ok(None),
+        match take(filled as u64, &mut bytes[filled..]) {
+            Ok(None) => return Ok(false),
             Ok(Some(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(Some(count)) => {
-                sums.update(&bytes[filled..filled + count]);
-                filled += count;
-            }
+            Ok(Some(count)) => filled += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(Some(sums.finish()))
+    Ok(true)
 }
 
 fn narrow(bytes: u64) -> io::Result<usize> {
